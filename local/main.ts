@@ -1,0 +1,100 @@
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { createDemoData } from './demo-data.ts';
+import { startDemoTraffic } from './demo-traffic.ts';
+import { portsWithOffset } from './ports.ts';
+import { checkout } from './processes.ts';
+import { startStack } from './stack.ts';
+import { demoSummary, stackSummary } from './summary.ts';
+
+const help = `Starts the whole stack on this machine, without Docker: PostgreSQL, exporter, api and jobs, with demo
+organizations and traffic, and Prometheus and Alertmanager if they are on PATH. Ctrl-C stops everything.
+Data and secrets are kept in .data/.
+
+npm start [-- options]
+  --no-demo          an empty stack: no demo organizations, no traffic
+  --port-offset=<n>  adds n to every port, to run beside another stack
+  --help             this text
+`;
+
+/** One Ctrl-C can arrive several times, from the terminal, npm and tsx; a later one is a second Ctrl-C. */
+const sameSignalWithinMs = 1000;
+
+function readArguments(args: string[]): { demo: boolean; portOffset: number; help: boolean } {
+  const { values } = parseArgs({
+    args,
+    options: {
+      'no-demo': { type: 'boolean', default: false },
+      'port-offset': { type: 'string', default: '0' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const portOffset = Number(values['port-offset']);
+  if (!/^\d{1,5}$/.test(values['port-offset']) || portOffset > 10_000) {
+    throw new Error(`--port-offset=${values['port-offset']}: give a whole number from 0 to 10000`);
+  }
+  return { demo: !values['no-demo'], portOffset, help: values.help };
+}
+
+function write(name: string, line: string): void {
+  console.log(`${name.padEnd(12)} | ${line}`);
+}
+
+/** @returns the exit code */
+async function main(): Promise<number> {
+  const { demo, portOffset, help: helpWanted } = readArguments(process.argv.slice(2));
+  if (helpWanted) {
+    console.log(help);
+    return 0;
+  }
+
+  const ending = new AbortController();
+  let failure: Error | undefined;
+  let firstSignalAt: number | undefined;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      firstSignalAt ??= performance.now();
+      // What is still running then is ended by its guard.
+      if (performance.now() - firstSignalAt > sameSignalWithinMs) process.exit(1);
+      if (ending.signal.aborted) return;
+      write('local', 'stopping; once more to leave at once');
+      ending.abort();
+    });
+  }
+
+  try {
+    const stack = await startStack({
+      directory: join(checkout, '.data'),
+      ports: portsWithOffset(portOffset),
+      write,
+      signal: ending.signal,
+      onUnexpectedExit: (error) => {
+        failure ??= error;
+        ending.abort();
+      },
+    });
+    try {
+      const organizations = demo ? await createDemoData(stack) : [];
+      const traffic = startDemoTraffic(organizations, { stack, write });
+      console.log(stackSummary(stack));
+      if (demo) console.log(await demoSummary(stack, organizations));
+      console.log('Ctrl-C stops everything.\n');
+      if (!ending.signal.aborted) await new Promise((resolve) => ending.signal.addEventListener('abort', resolve));
+      await traffic.stop();
+    } finally {
+      await stack.stop();
+    }
+  } catch (error) {
+    if (!ending.signal.aborted) throw error;
+  }
+  if (failure) throw failure;
+  write('local', 'stopped');
+  return 0;
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(`\n${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}

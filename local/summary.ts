@@ -1,0 +1,93 @@
+import type { DemoOrganization } from './demo-data.ts';
+import type { Stack } from './stack.ts';
+import { signToken } from './tokens.ts';
+
+const monitoringPackages = {
+  prometheus: 'apt-get install prometheus, or https://prometheus.io/download/',
+  alertmanager: 'apt-get install prometheus-alertmanager, or https://prometheus.io/download/',
+};
+
+/** What runs where. */
+export function stackSummary(stack: Stack): string {
+  const { ports, monitoring } = stack;
+  const at = (port: number, path = ''): string => `http://127.0.0.1:${port}${path}`;
+  const monitoringAt = (name: 'prometheus' | 'alertmanager'): string => {
+    const program = monitoring[name];
+    return program ? `${at(ports[name])}  (${program})` : `not on PATH: ${monitoringPackages[name]}`;
+  };
+  const rows = [
+    ['API (read side)', at(ports.api)],
+    ['exporter (write side)', at(ports.exporter)],
+    ['metrics of exporter', at(ports.exporterMetrics, '/metrics')],
+    ['metrics by organization', at(ports.exporterMetrics, '/metrics/orgs')],
+    ['metrics of api', at(ports.apiMetrics, '/metrics')],
+    ['metrics of jobs', at(ports.jobsMetrics, '/metrics')],
+    ['Prometheus', monitoringAt('prometheus')],
+    ['Alertmanager', monitoringAt('alertmanager')],
+    ['PostgreSQL', stack.postgres.superuserUrl('observability')],
+    ['secrets', stack.secretsFile],
+  ];
+  return `\n${table(rows)}\n`;
+}
+
+/** Who the demo organizations are, and commands that can be pasted into a shell. */
+export async function demoSummary(stack: Stack, organizations: DemoOrganization[]): Promise<string> {
+  const [demo] = organizations;
+  if (!demo) return '';
+  const { ports, secrets } = stack;
+  const exporter = `http://127.0.0.1:${ports.exporter}`;
+  const api = `http://127.0.0.1:${ports.api}`;
+  const member = await signToken(secrets.AUTH_JWT_SECRET, {
+    sub: 'demo-member',
+    role: 'member',
+    org: demo.key,
+    email: 'member@demo.example',
+  });
+  const admin = await signToken(secrets.AUTH_JWT_SECRET, { sub: 'demo-admin', role: 'admin', email: 'admin@operator.example' });
+  const commands = [
+    ['a widget loads', `curl -s -H 'Origin: ${demo.origin}' '${exporter}/api/bootloader?siteId=${demo.siteId}'`],
+    [
+      'a trusted server reports how long messages took',
+      `curl -s -H 'Authorization: Bearer ${demo.ingestKey}' -H 'Content-Type: application/json' ` +
+        `-d '{"messages":[{"duration_ms":420,"role":"assistant"}]}' ${exporter}/ingest/widget/messages`,
+    ],
+    [`the portal of ${demo.key} asks how its widget is`, `curl -s -H 'Authorization: Bearer ${member}' ${api}/portal/widget/health`],
+    [
+      'an administrator asks about all organizations',
+      `curl -s -H 'Authorization: Bearer ${admin}' ${api}/internal/metrics/widget-health-summary`,
+    ],
+    ['Prometheus asks about each organization', `curl -s http://127.0.0.1:${ports.exporterMetrics}/metrics/orgs`],
+  ];
+  return [
+    table([
+      ['organization', 'what it shows', 'site id', 'chatbot', 'ingest key'],
+      ...organizations.map((organization) => [
+        organization.key,
+        organization.shows,
+        organization.siteId,
+        organization.chatbotId,
+        organization.ingestKey,
+      ]),
+    ]),
+    '',
+    table([
+      [`token of a member of ${demo.key}`, member],
+      ['token of an administrator', admin],
+      ['admin key (x-admin-key)', secrets.ADMIN_API_KEY],
+    ]),
+    '',
+    ...commands.flatMap(([what, command]) => [`# ${what}`, `${command}\n`]),
+  ].join('\n');
+}
+
+function table(rows: string[][]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}

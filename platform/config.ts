@@ -1,0 +1,195 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+
+/**
+ * The only reader of the environment. Each process names the variables it needs; `readConfig` reports every missing or
+ * invalid one at once. Keys of a configuration are the names of the variables: one name, from the shell to the code.
+ * Source: contracts, section Configuration.
+ */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly problems: string[];
+
+  constructor(problems: string[]) {
+    super(
+      `configuration is not usable:\n${problems.map((problem) => `  - ${problem}`).join('\n')}\n` +
+        'Set these environment variables (a secret may also be read from the file that its _FILE twin names); docs/operations.md lists them all.',
+    );
+    this.problems = problems;
+  }
+}
+
+const wholeNumber = (fallback: number, min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, 'must be a whole number')
+    .transform(Number)
+    .pipe(z.number().min(min).max(max))
+    .default(fallback);
+const port = (fallback: number) => wholeNumber(fallback, 0, 65_535);
+const list = z
+  .string()
+  .transform((text) =>
+    text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== ''),
+  )
+  .default([]);
+const databaseUrl = z.string().regex(/^postgres(ql)?:\/\/.+/, 'must be a postgres:// URL');
+const secret = (minBytes: number) =>
+  z.string().refine((text) => Buffer.byteLength(text) >= minBytes, `must have at least ${minBytes} bytes`);
+const httpsOrLoopback = z.string().refine((text) => {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname } = new URL(text);
+  return protocol === 'https:' || (protocol === 'http:' && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname));
+}, 'must be an https URL, or http on loopback');
+const origins = list.refine(
+  (items) => items.every((item) => URL.canParse(item) && new URL(item).origin === item),
+  'must be a comma-separated list of origins such as https://portal.example.com',
+);
+
+const everyProcess = {
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
+  METRICS_HOST: z.string().min(1).default('127.0.0.1'),
+  METRICS_TOKEN: secret(16).optional(),
+  BUILD_COMMIT: z
+    .string()
+    .regex(/^[0-9A-Za-z._-]{1,64}$/)
+    .default('unknown'),
+};
+
+const everyHttpProcess = {
+  CORS_ALLOWED_ORIGINS: origins,
+  TRUSTED_PROXY_HOPS: wholeNumber(0, 0, 10),
+  RATE_LIMIT_MULTIPLIER: z
+    .string()
+    .regex(/^\d+(\.\d+)?$/, 'must be a number > 0')
+    .transform(Number)
+    .pipe(z.number().positive())
+    .default(1),
+};
+
+const exporterVariables = z.object({
+  ...everyProcess,
+  ...everyHttpProcess,
+  DATABASE_URL_EXPORTER: databaseUrl,
+  EXPORTER_PORT: port(8081),
+  EXPORTER_METRICS_PORT: port(9464),
+  ORG_TOKEN_SECRET: secret(32),
+  ALERTMANAGER_WEBHOOK_TOKEN: secret(16).optional(),
+  PUBLIC_ENV: z.string().min(1).max(64).default('production'),
+  INGEST_MAX_TX_ROWS: wholeNumber(1000, 1, 100_000),
+  INGEST_QUEUE_MAX_ROWS: wholeNumber(10_000, 1, 10_000_000),
+  INGEST_MAX_WAIT_MS: wholeNumber(5000, 10, 60_000),
+  ORG_SERIES_MAX_ORGS: wholeNumber(1000, 0, 1_000_000),
+});
+
+const apiVariables = z
+  .object({
+    ...everyProcess,
+    ...everyHttpProcess,
+    DATABASE_URL_API: databaseUrl,
+    DATABASE_URL_ADMIN: databaseUrl,
+    API_PORT: port(8080),
+    API_METRICS_PORT: port(9465),
+    AUTH_JWT_SECRET: secret(32).optional(),
+    AUTH_JWKS_URL: httpsOrLoopback.optional(),
+    AUTH_ISSUER: z.string().min(1),
+    AUTH_AUDIENCE: z.string().min(1),
+    ADMIN_API_KEY: secret(24).optional(),
+  })
+  .refine((config) => (config.AUTH_JWT_SECRET === undefined) !== (config.AUTH_JWKS_URL === undefined), {
+    path: ['AUTH_JWT_SECRET'],
+    message: 'exactly one of AUTH_JWT_SECRET and AUTH_JWKS_URL must be set',
+    when: () => true,
+  });
+
+const jobsVariables = z.object({
+  ...everyProcess,
+  DATABASE_URL_JOBS: databaseUrl,
+  JOBS_METRICS_PORT: port(9466),
+});
+
+const customerConfigVariables = z.object({
+  DATABASE_URL_JOBS: databaseUrl,
+  CONFIG_ENCRYPTION_KEY: z
+    .string()
+    .refine((text) => Buffer.from(text, 'base64').length === 32, 'must be 32 bytes in base64: openssl rand -base64 32'),
+  WOO_CONSUMER_KEY: z.string().min(1).optional(),
+  WOO_CONSUMER_SECRET: z.string().min(1).optional(),
+});
+
+const cliVariables = z.object({ DATABASE_URL_JOBS: databaseUrl });
+const migrateVariables = z.object({ DATABASE_URL_OWNER: databaseUrl });
+
+export const variables = {
+  exporter: exporterVariables,
+  api: apiVariables,
+  jobs: jobsVariables,
+  cli: cliVariables,
+  customerConfig: customerConfigVariables,
+  migrate: migrateVariables,
+} as const;
+
+export type ExporterConfig = z.infer<typeof exporterVariables>;
+export type ApiConfig = z.infer<typeof apiVariables>;
+export type JobsConfig = z.infer<typeof jobsVariables>;
+
+/** Values that travel by file: whatever grants access. */
+const secretVariables = new Set([
+  'DATABASE_URL_EXPORTER',
+  'DATABASE_URL_API',
+  'DATABASE_URL_ADMIN',
+  'DATABASE_URL_JOBS',
+  'DATABASE_URL_OWNER',
+  'AUTH_JWT_SECRET',
+  'ADMIN_API_KEY',
+  'ALERTMANAGER_WEBHOOK_TOKEN',
+  'METRICS_TOKEN',
+  'ORG_TOKEN_SECRET',
+  'CONFIG_ENCRYPTION_KEY',
+  'CONFIG_ENCRYPTION_KEY_PREVIOUS',
+  'IP_HASH_PEPPER',
+  'WOO_CONSUMER_KEY',
+  'WOO_CONSUMER_SECRET',
+]);
+
+type Environment = Record<string, string | undefined>;
+
+/** Reads and checks the variables of one process or command. An empty value counts as not set. Throws ConfigError. */
+export function readConfig<Name extends keyof typeof variables>(
+  name: Name,
+  environment: Environment = process.env,
+): z.infer<(typeof variables)[Name]> {
+  const schema = variables[name];
+  const problems: string[] = [];
+  const values: Environment = {};
+  for (const variable of Object.keys(schema.shape)) {
+    const value = readVariable(variable, environment, problems);
+    if (value !== undefined && value !== '') values[variable] = value;
+  }
+  const result = schema.safeParse(values);
+  for (const issue of result.error?.issues ?? []) {
+    const variable = String(issue.path[0]);
+    const missing = issue.code === 'invalid_type' && values[variable] === undefined;
+    problems.push(`${variable}: ${missing ? 'not set' : issue.message}`);
+  }
+  if (problems.length > 0 || !result.success) throw new ConfigError([...new Set(problems)]);
+  return result.data as z.infer<(typeof variables)[Name]>;
+}
+
+function readVariable(variable: string, environment: Environment, problems: string[]): string | undefined {
+  const file = secretVariables.has(variable) ? environment[`${variable}_FILE`] : undefined;
+  if (file === undefined || file === '') return environment[variable];
+  if (environment[variable] !== undefined && environment[variable] !== '') {
+    problems.push(`${variable}: set either it or ${variable}_FILE, not both`);
+    return undefined;
+  }
+  try {
+    return readFileSync(file, 'utf8').replace(/\r?\n$/, '');
+  } catch (error) {
+    problems.push(`${variable}_FILE: cannot read ${file}: ${error instanceof Error ? error.message : String(error)}`);
+    return undefined;
+  }
+}

@@ -1,0 +1,211 @@
+import cors from '@koa/cors';
+import Router from '@koa/router';
+import Koa, { type Context, type Middleware, type Next } from 'koa';
+import helmet from 'koa-helmet';
+import type { Logger } from '../log.ts';
+import type { MetricsRegistry } from '../metrics/registry.ts';
+import { stackMetrics, type RejectionReason, type Service } from '../metrics/stack.ts';
+import type { Clock } from '../time/utc-day.ts';
+import { HttpError, presentError, toHttpError, type ErrorCode } from './errors.ts';
+import { createRateLimiter } from './rate-limit.ts';
+import { requestIdFrom } from './request-id.ts';
+import type { Answer, CorsKind, RequestState, Route } from './route.ts';
+
+export interface AppOptions {
+  service: Service;
+  routes: readonly Route[];
+  log: Logger;
+  metrics: MetricsRegistry;
+  now: Clock;
+  allowedOrigins: readonly string[];
+  trustedProxyHops: number;
+  rateLimitMultiplier: number;
+  /** True from the signal on: every new request is refused while queued work is still written. */
+  isStopping: () => boolean;
+}
+
+export interface App {
+  callback: ReturnType<Koa['callback']>;
+  routes: readonly Route[];
+  /** Resolves when no request is being answered and no work after an answer is running. */
+  drain(): Promise<void>;
+}
+
+/** What each error code of an ingest route counts as. */
+const rejectionReasons: Partial<Record<ErrorCode, RejectionReason>> = {
+  VALIDATION_ERROR: 'validation',
+  UNSUPPORTED_MEDIA_TYPE: 'validation',
+  INVALID_JSON: 'json',
+  ORIGIN_MISSING: 'origin',
+  DOMAIN_NOT_ALLOWED: 'origin',
+  ORIGIN_NOT_ALLOWED: 'origin',
+  UNAUTHENTICATED: 'auth',
+  INVALID_INGEST_KEY: 'auth',
+  WEBHOOK_NOT_CONFIGURED: 'auth',
+  CHATBOT_NOT_FOUND: 'unknown_chatbot',
+  PAYLOAD_TOO_LARGE: 'too_large',
+  INGEST_OVERLOADED: 'overloaded',
+  DATABASE_UNAVAILABLE: 'database',
+  SHUTTING_DOWN: 'shutdown',
+};
+
+/** The Koa application of a service: request ids, metrics, errors, CORS, security headers and the routes. */
+export function createApp(options: AppOptions): App {
+  const { service, log, now } = options;
+  const koa = new Koa();
+  const inFlight = new Set<Promise<unknown>>();
+  const observe = requestInstruments(options);
+  const limiter = createRateLimiter({ now, multiplier: options.rateLimitMultiplier });
+  const rateLimited = options.metrics.counter(stackMetrics.rateLimited);
+  for (const { rateLimitPolicy } of options.routes) if (rateLimitPolicy !== undefined) rateLimited.inc({ policy: rateLimitPolicy }, 0);
+  const deps = {
+    limiter,
+    trustedProxyHops: options.trustedProxyHops,
+    onRateLimited: (policy: string) => rateLimited.inc({ policy }),
+  };
+
+  koa.use(track);
+  koa.use(helmet({ crossOriginResourcePolicy: { policy: service === 'exporter' ? 'cross-origin' : 'same-origin' } }));
+  koa.use(answerErrors);
+  koa.use(corsByRoute(options));
+  koa.use(answerProbes);
+  koa.use(routerOf(options.routes, answerRoute));
+  koa.use(refuseUnrouted(options.routes));
+
+  /** First and last: the id, the time, the count of requests in flight. */
+  async function track(ctx: Context, next: Next): Promise<void> {
+    const state: RequestState = { requestId: requestIdFrom(ctx.headers['x-request-id']), startedAt: performance.now() };
+    Object.assign(ctx.state, state);
+    ctx.set('x-request-id', state.requestId);
+    const finished = new Promise<void>((resolve) => ctx.res.once('close', resolve));
+    keepUntilDone(finished);
+    await next();
+    if (options.isStopping()) ctx.set('Connection', 'close');
+    void finished.then(() => observe(ctx, performance.now() - state.startedAt));
+  }
+
+  function keepUntilDone(work: Promise<unknown>): void {
+    inFlight.add(work);
+    void work.finally(() => inFlight.delete(work));
+  }
+
+  async function answerErrors(ctx: Context, next: Next): Promise<void> {
+    try {
+      await next();
+    } catch (thrown) {
+      const error = toHttpError(thrown);
+      if (error.status === 500) log.error({ error: error.cause, requestId: ctx.state['requestId'] as string, path: ctx.path }, 'a request failed');
+      const reason = rejectionReasons[error.code];
+      if (reason !== undefined) (ctx.state['route'] as Route | undefined)?.ingest?.rejected(reason);
+      ctx.status = error.status;
+      ctx.set({ 'Cache-Control': 'no-store', ...error.headers });
+      ctx.body = presentError(error, { requestId: ctx.state['requestId'] as string, path: ctx.path });
+    }
+  }
+
+  async function answerRoute(route: Route, ctx: Context): Promise<void> {
+    ctx.state['route'] = route;
+    if (options.isStopping()) throw new HttpError('SHUTTING_DOWN', 'the service is shutting down; send it again', { headers: { Connection: 'close' } });
+    const answer: Answer = await route.run(ctx, deps);
+    ctx.status = answer.status;
+    ctx.set({ 'Cache-Control': 'no-store', ...answer.headers });
+    ctx.body = answer.body;
+    const { afterwards } = answer;
+    if (afterwards !== undefined) ctx.res.once('close', () => keepUntilDone(afterwards()));
+  }
+
+  async function answerProbes(ctx: Context, next: Next): Promise<void> {
+    if (ctx.path !== '/healthz' && ctx.path !== '/v1/healthz') return next();
+    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') throw methodNotAllowed('GET, HEAD');
+    ctx.set('Cache-Control', 'no-store');
+    ctx.body = ctx.path === '/healthz' ? { status: 'ok' } : { ok: true, service, timestamp: now().toISOString() };
+  }
+
+  koa.on('error', (error: unknown) => log.error({ error }, 'a request failed outside of its route'));
+  return {
+    callback: koa.callback(),
+    routes: options.routes,
+    drain: async () => {
+      while (inFlight.size > 0) await Promise.allSettled(inFlight);
+    },
+  };
+}
+
+function routerOf(routes: readonly Route[], answer: (route: Route, ctx: Context) => Promise<void>): Middleware {
+  const router = new Router();
+  for (const route of routes) {
+    const handle = (ctx: Context): Promise<void> => answer(route, ctx);
+    if (route.method === 'GET') router.get(route.path, handle);
+    else router.post(route.path, handle);
+  }
+  return router.routes() as Middleware;
+}
+
+/** A known path with another method is 405, everything else 404. */
+function refuseUnrouted(routes: readonly Route[]): Middleware {
+  const router = new Router();
+  for (const { method, path } of routes) router.register(path, [method], () => undefined);
+  return (ctx) => {
+    const methods = new Set(router.match(ctx.path, ctx.method).path.flatMap((layer) => layer.methods));
+    if (methods.size > 0) throw methodNotAllowed([...methods].join(', '));
+    throw new HttpError('NOT_FOUND', `there is no ${ctx.path.slice(0, 200)} here`);
+  };
+}
+
+function methodNotAllowed(allow: string): HttpError {
+  return new HttpError('METHOD_NOT_ALLOWED', `this path takes ${allow}`, { headers: { Allow: allow } });
+}
+
+/**
+ * Widget routes are called from any customer's page and carry no credentials; portal routes answer the configured origins only. A request
+ * without an Origin passes: CORS protects browsers' users, it is no authentication.
+ */
+function corsByRoute(options: AppOptions): Middleware {
+  const kinds = new Map<string, CorsKind>();
+  const router = new Router();
+  for (const route of options.routes) {
+    kinds.set(route.path, route.cors);
+    router.all(route.path, () => undefined);
+  }
+  const widget = cors({
+    origin: '*',
+    allowMethods: ['GET', 'POST'],
+    allowHeaders: ['content-type', 'x-site-id', 'x-org-key', 'x-request-id'],
+    maxAge: 86_400,
+  });
+  const portal = cors({
+    origin: (ctx) => (options.allowedOrigins.includes(ctx.get('Origin')) ? ctx.get('Origin') : ''),
+    credentials: true,
+    allowMethods: ['GET', 'POST'],
+    allowHeaders: ['authorization', 'content-type', 'x-admin-key', 'x-request-id'],
+    exposeHeaders: ['x-request-id', 'X-Widget-Health', 'RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset', 'Retry-After'],
+    maxAge: 600,
+  });
+  const none: Middleware = (_ctx, next) => next();
+  const byKind: Record<CorsKind, Middleware> = { widget, portal, none };
+  return (ctx, next) => {
+    const path = router.match(ctx.path, ctx.method).path[0]?.path;
+    const kind = (typeof path === 'string' ? kinds.get(path) : undefined) ?? 'none';
+    return byKind[kind](ctx, next);
+  };
+}
+
+const knownMethods = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'PATCH', 'DELETE']);
+
+/** Counts finished requests by route pattern; every status that a route declares exists as 0 from the start. */
+function requestInstruments({ service, routes, metrics, log }: AppOptions): (ctx: Context, elapsedMs: number) => void {
+  const requests = metrics.counter(stackMetrics.httpRequests);
+  const duration = metrics.histogram(stackMetrics.httpDuration);
+  for (const { path, method, responses, errors } of routes) {
+    duration.zero({ service, route: path, method });
+    for (const status of [...Object.keys(responses), ...errors, 500]) requests.inc({ service, route: path, method, status: String(status) }, 0);
+  }
+  return (ctx, elapsedMs) => {
+    const matched = (ctx.state['route'] as Route | undefined)?.path;
+    const route = matched ?? 'unmatched';
+    const method = knownMethods.has(ctx.method) ? ctx.method : 'other';
+    requests.inc({ service, route, method, status: String(ctx.res.statusCode) });
+    duration.observe({ service, route, method }, elapsedMs / 1000);
+    log.debug({ requestId: ctx.state['requestId'] as string, route, method, status: ctx.res.statusCode, ms: Math.round(elapsedMs) }, 'request');
+  };
+}

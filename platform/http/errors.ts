@@ -1,0 +1,96 @@
+import { NotWrittenError, OverloadedError } from '../postgres/batch-writer.ts';
+import { DatabaseUnavailableError } from '../postgres/errors.ts';
+
+/** The stable codes of the JSON contracts and their status. Source: contracts, Errors. */
+const statusOfCode = {
+  VALIDATION_ERROR: 400,
+  INVALID_JSON: 400,
+  UNAUTHENTICATED: 401,
+  TOKEN_EXPIRED: 401,
+  INVALID_INGEST_KEY: 401,
+  unauthorized: 401,
+  FORBIDDEN: 403,
+  ORG_DEACTIVATED: 403,
+  ORIGIN_MISSING: 403,
+  DOMAIN_NOT_ALLOWED: 403,
+  ORIGIN_NOT_ALLOWED: 403,
+  CSRF_REJECTED: 403,
+  NOT_FOUND: 404,
+  ORG_NOT_FOUND: 404,
+  CHATBOT_NOT_FOUND: 404,
+  ALERT_NOT_FOUND: 404,
+  METHOD_NOT_ALLOWED: 405,
+  NOT_ENOUGH_DATA: 409,
+  PAYLOAD_TOO_LARGE: 413,
+  UNSUPPORTED_MEDIA_TYPE: 415,
+  ROW_REFUSED: 422,
+  RATE_LIMITED: 429,
+  INTERNAL_ERROR: 500,
+  INGEST_OVERLOADED: 503,
+  DATABASE_UNAVAILABLE: 503,
+  SHUTTING_DOWN: 503,
+  WEBHOOK_NOT_CONFIGURED: 503,
+  admin_auth_not_configured: 503,
+} as const;
+
+export type ErrorCode = keyof typeof statusOfCode;
+
+/** Seconds after which a caller may try again. A database restart takes longer than a full queue. */
+const retryAfterSeconds: Partial<Record<ErrorCode, number>> = { INGEST_OVERLOADED: 1, DATABASE_UNAVAILABLE: 5, SHUTTING_DOWN: 5 };
+
+export interface FieldIssue {
+  path: string;
+  message: string;
+}
+
+/** Thrown to answer: the one error middleware turns it into the contracted body. */
+export class HttpError extends Error {
+  override readonly name = 'HttpError';
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly issues: readonly FieldIssue[] | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(code: ErrorCode, message: string, options: { issues?: readonly FieldIssue[]; headers?: Record<string, string>; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.status = statusOfCode[code];
+    this.issues = options.issues;
+    const retryAfter = retryAfterSeconds[code];
+    this.headers = { ...(retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) }), ...options.headers };
+  }
+}
+
+/** 400 that names the fields; its message is the first issue, so that a log line alone already helps. */
+export function validationError(issues: readonly FieldIssue[]): HttpError {
+  const [first] = issues;
+  const message = first === undefined ? 'the request is not valid' : `${first.path} ${first.message}`.trim();
+  return new HttpError('VALIDATION_ERROR', message, { issues });
+}
+
+/** What a caller may know of any error. The message of an unexpected one never leaves the process. */
+export function toHttpError(error: unknown): HttpError {
+  if (error instanceof HttpError) return error;
+  if (error instanceof OverloadedError) {
+    return new HttpError('INGEST_OVERLOADED', 'too much is waiting to be written; send it again in a second', { cause: error });
+  }
+  if (error instanceof NotWrittenError || error instanceof DatabaseUnavailableError) {
+    return new HttpError('DATABASE_UNAVAILABLE', 'the database is not available now; send the request again with the same ids', { cause: error });
+  }
+  return new HttpError('INTERNAL_ERROR', 'the request failed; quote the request id when you report it', { cause: error });
+}
+
+/** The error body. The marketing endpoints (/v1) have a shape of their own. */
+export function presentError(error: HttpError, context: { requestId: string; path: string }): unknown {
+  if (context.path.startsWith('/v1/')) {
+    return { ok: false, error: error.message, ...(error.issues === undefined ? {} : { issues: error.issues }) };
+  }
+  return {
+    error: {
+      code: error.code,
+      message: error.message,
+      requestId: context.requestId,
+      ...(error.issues === undefined ? {} : { issues: error.issues }),
+    },
+  };
+}

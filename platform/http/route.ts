@@ -1,0 +1,154 @@
+import type { Context } from 'koa';
+import type { z } from 'zod';
+import type { Authenticator } from '../auth/identities.ts';
+import type { EndpointInstruments } from '../metrics/stack.ts';
+import type { BodyRule } from './body.ts';
+import { readJsonBody } from './body.ts';
+import { clientAddress, rateLimitAddress } from './client-address.ts';
+import { HttpError } from './errors.ts';
+import type { RateLimiter, RateLimitKey } from './rate-limit.ts';
+import { parseQuery, validate } from './validation.ts';
+
+/** What an authenticator may look at. */
+export interface IncomingRequest {
+  method: string;
+  header(name: string): string | undefined;
+  cookie(name: string): string | undefined;
+}
+
+/** What a handler gets: everything checked and typed before it runs. */
+export interface RouteRequest<Identity, Query, Body, Params> extends IncomingRequest {
+  identity: Identity;
+  query: Query;
+  body: Body;
+  params: Params;
+  requestId: string;
+  /** performance.now() when the request headers had arrived. */
+  startedAt: number;
+  clientAddress: string;
+}
+
+export interface Answer {
+  status: number;
+  body: unknown;
+  headers?: Readonly<Record<string, string>>;
+  /** Runs after the answer was sent; a stopping process waits for it. It must not throw: there is nobody left to tell. */
+  afterwards?: () => Promise<void>;
+}
+
+export interface RateLimitPolicy<Identity> {
+  policy: string;
+  /** What is counted, and how much of it a minute allows. */
+  keys: (caller: { identity: Identity; address: string; header: (name: string) => string | undefined; query: URLSearchParams }) => readonly RateLimitKey[];
+}
+
+export type CorsKind = 'widget' | 'portal' | 'none';
+type Shape = z.ZodType | undefined;
+type OutputOf<S extends Shape> = S extends z.ZodType ? z.output<S> : undefined;
+
+/**
+ * One route, declared once: validation, the authorization matrix, the documents and the tests all read this. Checks run in the order: identity,
+ * rate limit, query, body, handler.
+ */
+export interface RouteDefinition<Identity, Query extends Shape, Body extends Shape, Params extends Shape> {
+  method: 'GET' | 'POST';
+  path: string;
+  summary: string;
+  identity: Authenticator<Identity>;
+  cors: CorsKind;
+  rateLimit?: RateLimitPolicy<Identity>;
+  query?: Query;
+  params?: Params;
+  body?: { rule: BodyRule; schema: Body };
+  /** Bodies of successful answers by status. */
+  responses: Readonly<Record<number, z.ZodType>>;
+  /** Status codes of errors that this route may answer. */
+  errors: readonly number[];
+  /** Set on ingest routes: counts requests that were not stored. */
+  ingest?: EndpointInstruments;
+  handler: (request: RouteRequest<Identity, OutputOf<Query>, OutputOf<Body>, OutputOf<Params>>) => Promise<Answer>;
+}
+
+/** A route whose types have been checked where it was written. */
+export interface Route extends Omit<RouteDefinition<unknown, Shape, Shape, Shape>, 'handler' | 'identity' | 'rateLimit' | 'body'> {
+  identity: Authenticator<unknown>['identity'];
+  body?: { rule: BodyRule; schema: Shape };
+  rateLimitPolicy: string | undefined;
+  run: (ctx: Context, deps: RouteDeps) => Promise<Answer>;
+}
+
+export interface RouteDeps {
+  limiter: RateLimiter;
+  trustedProxyHops: number;
+  onRateLimited: (policy: string) => void;
+}
+
+/** Set by the app before any route runs. */
+export interface RequestState {
+  requestId: string;
+  startedAt: number;
+}
+
+export function route<Identity, Query extends Shape = undefined, Body extends Shape = undefined, Params extends Shape = undefined>(
+  definition: RouteDefinition<Identity, Query, Body, Params>,
+): Route {
+  const { handler, identity, rateLimit, ...described } = definition;
+  return {
+    ...described,
+    identity: identity.identity,
+    rateLimitPolicy: rateLimit?.policy,
+    run: async (ctx, deps) => {
+      const incoming: IncomingRequest = {
+        method: ctx.method,
+        header: (name) => headerOf(ctx, name),
+        cookie: (name) => ctx.cookies.get(name),
+      };
+      const caller = await identity.authenticate(incoming);
+      const address = clientAddress(ctx.req, deps.trustedProxyHops);
+      if (rateLimit !== undefined) limit(ctx, rateLimit, { identity: caller, address: rateLimitAddress(address), header: incoming.header }, deps);
+      const state = ctx.state as RequestState;
+      return handler({
+        ...incoming,
+        identity: caller,
+        clientAddress: address,
+        requestId: state.requestId,
+        startedAt: state.startedAt,
+        params: checked(definition.params as Params, ctx['params'] as unknown),
+        query: definition.query === undefined ? (undefined as OutputOf<Query>) : checked<Query>(definition.query, parseQuery(ctx.querystring)),
+        body:
+          definition.body === undefined
+            ? (undefined as OutputOf<Body>)
+            : checked(definition.body.schema, await readJsonBody(ctx.req, definition.body.rule)),
+      });
+    },
+  };
+}
+
+function checked<S extends Shape>(schema: S, value: unknown): OutputOf<S> {
+  return (schema === undefined ? undefined : validate(schema, value)) as OutputOf<S>;
+}
+
+/** A header that was sent once; repeated ones arrive joined, except cookies and the few that Node keeps the first of. */
+function headerOf(ctx: Context, name: string): string | undefined {
+  const value = ctx.headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}
+
+function limit<Identity>(
+  ctx: Context,
+  { policy, keys }: RateLimitPolicy<Identity>,
+  caller: { identity: Identity; address: string; header: (name: string) => string | undefined },
+  deps: RouteDeps,
+): void {
+  const state = deps.limiter.count(policy, keys({ ...caller, query: new URLSearchParams(ctx.querystring) }));
+  ctx.set({
+    'RateLimit-Limit': String(state.limit),
+    'RateLimit-Remaining': String(state.remaining),
+    'RateLimit-Reset': String(state.resetSeconds),
+  });
+  if (state.allowed) return;
+  deps.onRateLimited(policy);
+  throw new HttpError('RATE_LIMITED', `more than ${state.limit} requests in a minute; try again in ${state.resetSeconds} s`, {
+    headers: { 'Retry-After': String(state.resetSeconds) },
+  });
+}

@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { type FieldIssue, validationError } from './errors.ts';
+
+/** Checks a value from outside; throws 400 with one issue per field at fault. */
+export function validate<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  throw validationError(result.error.issues.flatMap(fieldIssues));
+}
+
+/** At most so many issues are told: a batch of 500 bad items needs no novel. */
+const maxIssues = 20;
+
+function fieldIssues(issue: z.core.$ZodIssue, position: number): FieldIssue[] {
+  if (position >= maxIssues) return [];
+  return [{ path: issue.path.map(String).join('.'), message: messageOf(issue) }];
+}
+
+function messageOf(issue: z.core.$ZodIssue): string {
+  return issue.code === 'invalid_type' && issue.input === undefined && issue.message.endsWith('received undefined') ? 'is required' : lowerFirst(issue.message);
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
+
+/** A query string as an object; a repeated parameter is an error rather than a guess. */
+export function parseQuery(querystring: string): Record<string, string> {
+  const query: Record<string, string> = {};
+  for (const [name, value] of new URLSearchParams(querystring)) {
+    if (Object.hasOwn(query, name)) throw validationError([{ path: name, message: 'must be given once' }]);
+    Object.defineProperty(query, name, { value, enumerable: true, configurable: true, writable: true });
+  }
+  return query;
+}
+
+/** A UUID of any version in either case, answered in lower case. */
+export const uuid = z
+  .string()
+  .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i, 'must be a UUID')
+  .transform((text) => text.toLowerCase());

@@ -1,0 +1,114 @@
+import type { Logger } from '../log.ts';
+import type { Queryable } from '../postgres/pool.ts';
+import { startCollector, type Collector } from './collector.ts';
+import { gauge } from './definitions.ts';
+import { renderHeader, renderSeries, type SeriesFamily } from './exposition.ts';
+import type { CounterInstrument, MetricsRegistry } from './registry.ts';
+
+/**
+ * The organization-scoped series on /metrics/orgs. At most `limit` organizations appear, the active ones with the smallest
+ * id, so that every replica admits the same ones and an admitted one stays; all others are folded into one reserved organization
+ * that keeps every other label. Series are rendered in the background and in slices, so that neither a refresh nor a scrape holds the
+ * event loop: a scrape only sends what is ready. Source: contracts, Cap on org-scoped series.
+ */
+export const overflowOrg = '__overflow__';
+
+/** Which organizations appear: the active ones with an id up to and including `lastId`. */
+export interface Admission {
+  lastId: number;
+  admitted: number;
+  overflow: number;
+}
+
+/**
+ * The org-scoped families of one slice. Yields pieces of families in any order and size (a few hundred organizations each):
+ * the series of admitted organizations, and counters and histograms folded into `overflowOrg`.
+ */
+export interface OrgSeriesSource {
+  name: string;
+  families: readonly SeriesFamily['definition'][];
+  read: (db: Queryable, admission: Admission) => AsyncIterable<readonly SeriesFamily[]>;
+}
+
+export interface OrgSeries {
+  /** Pieces of the exposition; concatenated they are the body. A source whose refresh failed is absent. */
+  chunks(): readonly Buffer[];
+  refresh(): Promise<void>;
+  stop(): void;
+}
+
+const definitions = {
+  orgs: gauge({ name: 'observability_org_series_orgs', help: 'Active organizations with series of their own on /metrics/orgs.' }),
+  limit: gauge({ name: 'observability_org_series_limit_orgs', help: 'Most organizations that may have series of their own.' }),
+  overflow: gauge({ name: 'observability_org_series_overflow_orgs', help: 'Active organizations folded into the overflow organization.' }),
+};
+
+/** Longest run of rendering before other work gets its turn. */
+const sliceMs = 3;
+
+export function startOrgSeries(options: {
+  db: Queryable;
+  limit: number;
+  sources: readonly OrgSeriesSource[];
+  metrics: MetricsRegistry;
+  log: Logger;
+  errors: CounterInstrument<{ collector: string }>;
+}): OrgSeries {
+  const admission = startCollector({ name: 'org_series', read: () => readAdmission(options.db, options.limit), ...options });
+  const collectors = options.sources.map((source) =>
+    startCollector({
+      name: `org_series_${source.name}`,
+      ...options,
+      read: async () => {
+        const admitted = admission.latest() ?? (await readAdmission(options.db, options.limit));
+        return renderSource(source, source.read(options.db, admitted));
+      },
+    }),
+  );
+  options.metrics.gaugeFrom(definitions.limit, () => options.limit);
+  options.metrics.gaugeFrom(definitions.orgs, () => admission.latest()?.admitted);
+  options.metrics.gaugeFrom(definitions.overflow, () => admission.latest()?.overflow);
+
+  return {
+    chunks: () => collectors.flatMap((collector) => collector.latest() ?? []),
+    refresh: async () => {
+      await admission.refresh();
+      await Promise.all(collectors.map((collector: Collector<Buffer[]>) => collector.refresh()));
+    },
+    stop: () => {
+      admission.stop();
+      for (const collector of collectors) collector.stop();
+    },
+  };
+}
+
+async function readAdmission(db: Queryable, limit: number): Promise<Admission> {
+  const { rows } = await db.query<{ last_id: number; admitted: number; active: number }>(
+    `with admitted as (
+       select organizations.id from organizations where organizations.is_active order by organizations.id limit $1
+     )
+     select
+       coalesce((select max(admitted.id) from admitted), 0) as last_id,
+       (select count(*) from admitted) as admitted,
+       (select count(*) from organizations where organizations.is_active) as active`,
+    [limit],
+  );
+  const { last_id = 0, admitted = 0, active = 0 } = rows[0] ?? {};
+  return { lastId: last_id, admitted, overflow: active - admitted };
+}
+
+/** All lines of a family must stand together, so pieces are collected per family and joined at the end. */
+async function renderSource(source: OrgSeriesSource, pieces: AsyncIterable<readonly SeriesFamily[]>): Promise<Buffer[]> {
+  const bodies = new Map(source.families.map((definition) => [definition.name, [Buffer.from(renderHeader(definition))]]));
+  let sliceStartedAt = performance.now();
+  for await (const families of pieces) {
+    for (const family of families) {
+      bodies.get(family.definition.name)?.push(Buffer.from(renderSeries(family)));
+      if (performance.now() - sliceStartedAt > sliceMs) {
+        await new Promise(setImmediate);
+        sliceStartedAt = performance.now();
+      }
+    }
+  }
+  return [...bodies.values()].flat();
+}

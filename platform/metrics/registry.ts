@@ -1,0 +1,119 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import {
+  fromCode,
+  type CounterDefinition,
+  type GaugeDefinition,
+  type HistogramDefinition,
+  type Labels,
+  type LabelsOf,
+  type MetricDefinition,
+} from './definitions.ts';
+import type { SeriesFamily } from './exposition.ts';
+import { renderFamily } from './exposition.ts';
+
+export interface CounterInstrument<L> {
+  /** Adds `by`, 1 when left out; 0 only makes the series known. */
+  inc(labels: L, by?: number): void;
+}
+export interface GaugeInstrument<L> {
+  set(labels: L, value: number): void;
+}
+export interface HistogramInstrument<L> {
+  /** Makes the series known before its first observation. */
+  zero(labels: L): void;
+  /** In the unit of the metric's name. */
+  observe(labels: L, value: number): void;
+}
+
+/** Reads families at scrape time, from memory. Source-d families come from a background refresh (collector.ts). */
+export type FamilySource = () => readonly SeriesFamily[];
+
+/**
+ * The series of one process. Wraps prom-client behind our own small interface: its successor needs Node 22, and it merges
+ * label sets that differ (a value "x,b:y"), so every value is checked against its closed set before it gets there.
+ */
+export interface MetricsRegistry {
+  counter<L extends Labels>(definition: CounterDefinition<L>): CounterInstrument<LabelsOf<CounterDefinition<L>>>;
+  gauge<L extends Labels>(definition: GaugeDefinition<L>): GaugeInstrument<LabelsOf<GaugeDefinition<L>>>;
+  /** A gauge whose value is read at scrape time; absent while `read` answers undefined. */
+  gaugeFrom(definition: GaugeDefinition, read: () => number | undefined): void;
+  histogram<L extends Labels>(definition: HistogramDefinition<L>): HistogramInstrument<LabelsOf<HistogramDefinition<L>>>;
+  /** Families that are rendered by us beside prom-client's. */
+  addSource(source: FamilySource): void;
+  /** Everything in the classic text format. */
+  render(): Promise<string>;
+  definitions(): readonly MetricDefinition[];
+}
+
+export const expositionContentType = 'text/plain; version=0.0.4; charset=utf-8';
+
+const unexpectedValue = 'other';
+/** What a value of ours may hold. No `,`: prom-client joins label pairs with it into series keys without escaping. */
+const constantAlphabet = /^[A-Za-z0-9_:/.+-]{1,128}$/;
+
+export function createMetricsRegistry(options: { defaultMetrics: boolean }): MetricsRegistry {
+  const registry = new Registry();
+  if (options.defaultMetrics) collectDefaultMetrics({ register: registry });
+  const sources: FamilySource[] = [];
+  const known: MetricDefinition[] = [];
+
+  function declare<D extends MetricDefinition>(definition: D): { name: string; help: string; labelNames: string[]; registers: Registry[] } {
+    known.push(definition);
+    return { name: definition.name, help: definition.help, labelNames: Object.keys(definition.labels), registers: [registry] };
+  }
+
+  return {
+    counter: (definition) => {
+      const metric = new Counter(declare(definition));
+      for (const labels of combinationsOf(definition)) metric.inc(labels, 0);
+      return { inc: (labels, by = 1) => metric.inc(closedLabels(definition, labels), by) };
+    },
+    gauge: (definition) => {
+      const metric = new Gauge(declare(definition));
+      for (const labels of combinationsOf(definition)) metric.set(labels, 0);
+      return { set: (labels, value) => metric.set(closedLabels(definition, labels), value) };
+    },
+    gaugeFrom: (definition, read) => {
+      known.push(definition);
+      sources.push(() => {
+        const value = read();
+        return value === undefined ? [] : [{ definition, series: [{ labels: {}, value }] }];
+      });
+    },
+    histogram: (definition) => {
+      const metric = new Histogram({ ...declare(definition), buckets: [...definition.buckets] });
+      for (const labels of combinationsOf(definition)) metric.zero(labels);
+      return {
+        zero: (labels) => metric.zero(closedLabels(definition, labels)),
+        observe: (labels, value) => metric.observe(closedLabels(definition, labels), value),
+      };
+    },
+    addSource: (source) => sources.push(source),
+    render: async () => {
+      const ours = sources.flatMap((source) => source().map(renderFamily));
+      return (await registry.metrics()) + ours.join('');
+    },
+    definitions: () => known,
+  };
+}
+
+/** prom-client keeps the label object it is given, so it always gets a fresh one. A value outside its closed set becomes `other`. */
+function closedLabels(definition: MetricDefinition, labels: Readonly<Record<string, string>>): Record<string, string> {
+  const closed: Record<string, string> = {};
+  for (const name in definition.labels) {
+    const values = definition.labels[name];
+    const value = labels[name] ?? '';
+    const expected = values === fromCode ? constantAlphabet.test(value) : values?.includes(value);
+    closed[name] = expected === true ? value : unexpectedValue;
+  }
+  return closed;
+}
+
+/** Every combination of the closed sets; none when a label's values are only known to the modules that bring them. */
+export function combinationsOf(definition: MetricDefinition): Record<string, string>[] {
+  return Object.entries(definition.labels).reduce<Record<string, string>[]>(
+    (combinations, [name, values]) =>
+      values === fromCode ? [] : combinations.flatMap((labels) => values.map((value) => ({ ...labels, [name]: value }))),
+    [{}],
+  );
+}

@@ -1,0 +1,148 @@
+import pg, { type QueryResult, type QueryResultRow } from 'pg';
+import type { Logger } from '../log.ts';
+import { DatabaseUnavailableError, faultOf } from './errors.ts';
+
+/** Anything that runs one statement: a pool, or the transaction one is in. Every SQL function takes it first. */
+export interface Queryable {
+  query<Row extends QueryResultRow>(text: string, values?: unknown[]): Promise<QueryResult<Row>>;
+}
+
+export interface PoolCounts {
+  idle: number;
+  busy: number;
+  waiting: number;
+}
+
+export interface Pool extends Queryable {
+  /** Checks a connection out for `work`; it is destroyed, not reused, when `work` failed for a reason other than its data. */
+  connect<T>(work: (connection: Queryable) => Promise<T>): Promise<T>;
+  /** begin, `work`, commit; rolled back when `work` throws. */
+  transaction<T>(work: (transaction: Queryable) => Promise<T>): Promise<T>;
+  counts(): PoolCounts;
+  end(): Promise<void>;
+}
+
+export interface PoolOptions {
+  connectionString: string;
+  /** Connections at most. Sum over all pools and replicas must stay below the server's max_connections. */
+  max: number;
+  applicationName: string;
+  statementTimeoutMs: number;
+  log: Logger;
+  /** Called for each statement over one second. */
+  onSlowQuery?: (milliseconds: number) => void;
+}
+
+const slowQueryMs = 1000;
+
+/** count(*) and bigint columns arrive as strings by default, DATE as a moment in the server's own zone. */
+const typeParsers: Record<number, (text: string) => unknown> = {
+  [pg.types.builtins.INT8]: (text) => {
+    const value = Number(text);
+    if (!Number.isSafeInteger(value)) throw new RangeError(`bigint ${text} is outside the range of a JSON number`);
+    return value;
+  },
+  [pg.types.builtins.DATE]: (text) => text,
+};
+const bigintArray = 1016;
+const parseBigintArray = (text: string): number[] =>
+  text === '{}' ? [] : text.slice(1, -1).split(',').map((item) => typeParsers[pg.types.builtins.INT8]?.(item) as number);
+
+export const types: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
+    if (oid === bigintArray) return parseBigintArray;
+    return typeParsers[oid] ?? pg.types.getTypeParser(oid, format as 'text');
+  }) as pg.CustomTypesConfig['getTypeParser'],
+};
+
+/**
+ * A pool with node-postgres' traps closed: time zone UTC, bigint as number, DATE as text, no unlimited waits, and no
+ * connection error that could kill the process. A connection that broke or timed out is destroyed: a timed-out client that goes
+ * back to the pool answers every later query with an error.
+ */
+export function openPool(options: PoolOptions): Pool {
+  const pool = new pg.Pool({
+    connectionString: options.connectionString,
+    max: options.max,
+    application_name: options.applicationName,
+    types,
+    connectionTimeoutMillis: 2000,
+    idleTimeoutMillis: 10_000,
+    maxLifetimeSeconds: 1800,
+    keepAlive: true,
+    statement_timeout: options.statementTimeoutMs,
+    // The server cannot enforce its own timeout when it is frozen: give up ourselves, a little later.
+    query_timeout: options.statementTimeoutMs + 2000,
+    lock_timeout: Math.min(2000, options.statementTimeoutMs),
+    idle_in_transaction_session_timeout: 10_000,
+    options: '-c timezone=UTC',
+  });
+  pool.on('error', (error) => options.log.warn({ error }, 'an idle database connection was lost'));
+  // A client that is checked out when its connection breaks emits to its own listeners, not to the pool's.
+  pool.on('connect', (client) => client.on('error', (error) => options.log.warn({ error }, 'a database connection was lost')));
+
+  const connect = async <T>(work: (connection: Queryable) => Promise<T>): Promise<T> => {
+    const client = await pool.connect().catch((error: unknown) => {
+      // Without a connection nothing was sent.
+      throw new DatabaseUnavailableError(error, 'rolled_back');
+    });
+    let broken = false;
+    const query: Queryable['query'] = async (text, values) => {
+      const startedAt = performance.now();
+      try {
+        return await client.query(text, values);
+      } catch (error) {
+        const fault = faultOf(error);
+        if (fault !== 'unknown' && fault !== 'rolled_back') throw error;
+        // Only an error about data or statement leaves a connection in a state worth keeping.
+        broken = true;
+        throw new DatabaseUnavailableError(error, fault);
+      } finally {
+        const elapsedMs = performance.now() - startedAt;
+        if (elapsedMs > slowQueryMs) options.onSlowQuery?.(elapsedMs);
+      }
+    };
+    try {
+      return await work({ query });
+    } finally {
+      client.release(broken);
+    }
+  };
+
+  return {
+    connect,
+    query: (text, values) => connect((connection) => connection.query(text, values)),
+    transaction: (work) => connect((connection) => runTransaction(connection, work)),
+    counts: () => ({
+      idle: pool.idleCount,
+      busy: pool.totalCount - pool.idleCount,
+      waiting: pool.waitingCount,
+    }),
+    end: () => pool.end(),
+  };
+}
+
+async function runTransaction<T>(connection: Queryable, work: (transaction: Queryable) => Promise<T>): Promise<T> {
+  await connection.query('begin');
+  let result: T;
+  try {
+    result = await work(connection);
+  } catch (error) {
+    // A rollback that fails marks the connection as broken; the error worth telling is the first one.
+    await connection.query('rollback').catch(() => undefined);
+    throw error;
+  }
+  await connection.query('commit');
+  return result;
+}
+
+/**
+ * A transaction in which row-level security shows the rows of one organization only. The setting is local to the transaction:
+ * a session setting would leak to the next user of the connection.
+ */
+export function withOrg<T>(pool: Pool, orgId: number, work: (transaction: Queryable) => Promise<T>): Promise<T> {
+  return pool.transaction(async (transaction) => {
+    await transaction.query(`select set_config('app.org_id', $1, true)`, [String(orgId)]);
+    return work(transaction);
+  });
+}

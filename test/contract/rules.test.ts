@@ -1,0 +1,393 @@
+import { execFile } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { requireTool } from '../support/tools.ts';
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const rulesFolder = join(root, 'prometheus', 'rules');
+const testsFolder = join(root, 'prometheus', 'tests');
+const prometheusConfigPath = join(root, 'prometheus', 'prometheus.yml');
+
+/**
+ * Every alert, by rules file: its severities, each with its `for`.
+ * Source: the parts "Alerts" of the contracts. What the stack watches beyond them is marked.
+ */
+const expectedAlerts: Record<string, Record<string, Partial<Record<Severity, string>>>> = {
+  stack: {
+    ObservabilityTargetDown: { critical: '2m' },
+    ObservabilityDatabaseDown: { critical: '1m' },
+    ObservabilityIngestQueueFilling: { error: '1m' },
+    ObservabilityIngestUnavailable: { error: '1m' },
+    ObservabilityIngestRowsRefused: { warning: '0m' },
+    ObservabilityCounterFlushStalled: { error: '1m' },
+    ObservabilityJobStale: { error: '0m' },
+    ObservabilityPartitionsMissing: { critical: '0m' },
+    ObservabilityCollectorFailing: { warning: '0m' },
+    Watchdog: { info: '0m' },
+    ObservabilityOrgSeriesNearLimit: { warning: '0m' },
+    ObservabilityHttpErrors: { error: '5m' },
+    // Beyond the contract: without these, what the others say is worth nothing.
+    ObservabilityTargetMissing: { critical: '5m' },
+    ObservabilitySampleLimitHit: { warning: '0m' },
+    ObservabilityRuleFailures: { error: '5m' },
+    ObservabilityConfigReloadFailed: { warning: '10m' },
+    ObservabilityNotificationsFailing: { error: '5m' },
+  },
+  'widget-health': {
+    WidgetLoadFailureRatioHigh: { warning: '5m', critical: '5m' },
+    WidgetOrgHealthSpike: { error: '0m' },
+    WidgetOrgSilent: { info: '0m' },
+    WidgetLoadSloBurn: { critical: '2m', warning: '15m' },
+    WidgetLatencySloBurn: { critical: '2m', warning: '15m' },
+  },
+  'widget-analytics': {
+    WidgetAnalyticsCleanupFailed: { warning: '0m' },
+    WidgetErrorEventsHigh: { warning: '5m' },
+    WidgetAnalyticsDuplicatesHigh: { info: '15m' },
+    WidgetAnalyticsSilent: { warning: '15m' },
+    WidgetAnalyticsDropsHigh: { warning: '15m' },
+    WidgetAnalyticsEventLagHigh: { info: '15m' },
+  },
+  'widget-performance': {
+    WidgetLowPersistenceSuccess: { error: '0m', critical: '0m' },
+    WidgetSlowPersistence: { warning: '0m' },
+    WidgetSlowRestoration: { warning: '0m' },
+    WidgetDataLossDetected: { critical: '0m' },
+    WidgetSlowRenders: { warning: '0m' },
+    WidgetPerformanceDegraded: { warning: '0m' },
+    WidgetHighMemory: { warning: '0m', error: '0m' },
+    WidgetHighApiLatency: { warning: '0m' },
+    WidgetHighApiErrors: { warning: '0m', error: '0m' },
+    WidgetPoorScroll: { warning: '0m' },
+    WidgetHighScrollJank: { warning: '0m' },
+    WidgetSlowTabSync: { warning: '0m' },
+    WidgetTabSyncFailures: { error: '0m' },
+  },
+  marketing: {
+    MarketingRollupStale: { error: '10m' },
+    MarketingRollupDiscrepancy: { warning: '0m' },
+    MarketingIngestRejectionsHigh: { warning: '5m' },
+    MarketingWebVitalPoor: { warning: '10m' },
+  },
+  woocommerce: {
+    WooCommerceFailureRateHigh: { warning: '5m', error: '5m' },
+    WooCommerceSlow: { warning: '10m' },
+    WooCommerceConfigurationErrors: { error: '0m' },
+    WooCommerceStoreDown: { error: '10m' },
+    WooCommerceStoreSlow: { info: '15m' },
+    WooCommerceKpisStale: { warning: '0m' },
+    WooCommerceSloBurn: { critical: '2m', warning: '15m' },
+    WooCommerceSlowerThanLastWeek: { warning: '15m' },
+    WooCommerceLowStock: { info: '1h' },
+  },
+};
+
+const severitySchema = z.enum(['info', 'warning', 'error', 'critical']);
+type Severity = z.infer<typeof severitySchema>;
+
+const alertSchema = z.strictObject({
+  alert: z.string(),
+  expr: z.union([z.string(), z.number()]).transform(String),
+  for: z.string(),
+  keep_firing_for: z.string().optional(),
+  labels: z.looseObject({ severity: severitySchema, feature: z.string(), category: z.string().min(1) }),
+  annotations: z
+    .object({ summary: z.string(), description: z.string(), runbook_url: z.string(), dashboard_url: z.string() })
+    .catchall(z.string()),
+});
+const recordSchema = z.strictObject({
+  record: z.string(),
+  expr: z.string(),
+  labels: z.record(z.string(), z.string()).optional(),
+});
+const rulesFileSchema = z.strictObject({
+  groups: z.array(
+    z.strictObject({
+      name: z.string(),
+      interval: z.string().optional(),
+      rules: z.array(z.union([alertSchema, recordSchema])),
+    }),
+  ),
+});
+const unitTestsSchema = z.looseObject({
+  tests: z.array(
+    z.looseObject({
+      alert_rule_test: z
+        .array(
+          z.looseObject({
+            alertname: z.string(),
+            exp_alerts: z.array(
+              z.looseObject({ exp_labels: z.looseObject({ severity: severitySchema }) }),
+            ),
+          }),
+        )
+        .default([]),
+    }),
+  ),
+});
+const prometheusConfigSchema = z.looseObject({
+  global: z.looseObject({
+    scrape_interval: z.string(),
+    evaluation_interval: z.string(),
+    external_labels: z.record(z.string(), z.string()),
+  }),
+  alerting: z.looseObject({
+    alert_relabel_configs: z.array(z.looseObject({ action: z.string(), regex: z.string() })),
+  }),
+  scrape_configs: z.array(
+    z.looseObject({
+      job_name: z.string(),
+      metrics_path: z.string().optional(),
+      scrape_interval: z.string().optional(),
+      static_configs: z.array(z.looseObject({ targets: z.array(z.string()) })),
+    }),
+  ),
+});
+
+const prometheusConfig = prometheusConfigSchema.parse(parse(await readFile(prometheusConfigPath, 'utf8')));
+const rulesFiles = await Promise.all(
+  (await readdir(rulesFolder))
+    .filter((file) => file.endsWith('.yml'))
+    .map(async (file) => {
+      const { groups } = rulesFileSchema.parse(parse(await readFile(join(rulesFolder, file), 'utf8')));
+      const rules = groups.flatMap((group) => group.rules);
+      return {
+        name: basename(file, '.yml'),
+        path: join(rulesFolder, file),
+        groups,
+        rules,
+        alerts: rules.filter((rule) => 'alert' in rule),
+      };
+    }),
+);
+const unitTestPaths = (await readdir(testsFolder))
+  .filter((file) => file.endsWith('.test.yml'))
+  .map((file) => ({ name: file, path: join(testsFolder, file) }));
+
+describe('promtool', () => {
+  test('check config', async () => {
+    const { stdout } = await run(requireTool('promtool'), ['check', 'config', prometheusConfigPath]);
+    expect(stdout).toContain(`SUCCESS: ${rulesFiles.length} rule files found`);
+  });
+
+  test.each(rulesFiles)('check rules $name, duplicates are errors', async ({ path }) => {
+    await run(requireTool('promtool'), ['check', 'rules', '--lint=all', '--lint-fatal', path]);
+  });
+
+  // Days of evaluations every 15 or 60 seconds: half a minute on two cores.
+  test.concurrent.each(unitTestPaths)('test rules $name', { timeout: 240_000 }, async ({ path }) => {
+    await run(requireTool('promtool'), ['test', 'rules', path], { maxBuffer: 64 * 2 ** 20 }).catch(
+      (error: Error & { stdout?: string }) => {
+        throw new Error(error.stdout ?? error.message, { cause: error });
+      },
+    );
+  });
+});
+
+describe('prometheus.yml', () => {
+  test('scrapes the jobs of the contract where the processes listen', () => {
+    const jobs = prometheusConfig.scrape_configs.map((job) => [
+      job.job_name,
+      job.metrics_path ?? '/metrics',
+      job.scrape_interval ?? prometheusConfig.global.scrape_interval,
+      ...job.static_configs.flatMap(({ targets }) => targets),
+    ]);
+    expect(jobs).toEqual([
+      ['exporter', '/metrics', '15s', '127.0.0.1:9464'],
+      ['exporter-orgs', '/metrics/orgs', '30s', '127.0.0.1:9464'],
+      ['api', '/metrics', '15s', '127.0.0.1:9465'],
+      ['jobs', '/metrics', '15s', '127.0.0.1:9466'],
+      ['prometheus', '/metrics', '15s', '127.0.0.1:9090'],
+      ['alertmanager', '/metrics', '15s', '127.0.0.1:9093'],
+    ]);
+    expect(prometheusConfig.global.evaluation_interval).toBe('15s');
+  });
+
+  test('takes the links and the replica off an alert before it is sent', () => {
+    const dropped = prometheusConfig.alerting.alert_relabel_configs
+      .filter(({ action }) => action === 'labeldrop')
+      .map(({ regex }) => new RegExp(`^(?:${regex})$`));
+    for (const label of ['replica', ...Object.keys(prometheusConfig.global.external_labels)]) {
+      expect(dropped.some((regex) => regex.test(label)), label).toBe(true);
+    }
+    for (const label of ['alertname', 'severity', 'feature', 'category', 'org']) {
+      expect(dropped.some((regex) => regex.test(label)), label).toBe(false);
+    }
+  });
+});
+
+describe.each(rulesFiles)('rules of $name', ({ name, groups, rules, alerts }) => {
+  test('are the alerts of the contract with its severities and its `for`', () => {
+    const found: Record<string, Partial<Record<Severity, string>>> = {};
+    for (const { alert, labels, for: lasting } of alerts) {
+      expect(found[alert]?.[labels.severity], `${alert} ${labels.severity} twice`).toBeUndefined();
+      found[alert] = { ...found[alert], [labels.severity]: lasting };
+    }
+    expect(found).toEqual(expectedAlerts[name]);
+  });
+
+  test('say of which feature they are', () => {
+    const feature = name === 'stack' ? 'pipeline' : name;
+    for (const { alert, labels } of alerts) expect(labels.feature, alert).toBe(feature);
+  });
+
+  test('have a title that is the same for every alert of a group', () => {
+    for (const { alert, annotations } of alerts) expect(annotations.summary, alert).not.toMatch(/\{\{|^\s*$/);
+  });
+
+  test('link a runbook heading that exists', async () => {
+    const runbook = await readFile(join(root, 'docs', 'runbooks', `${name}.md`), 'utf8');
+    const anchors = runbook.split('\n').flatMap((line) => {
+      const heading = /^#+ (.+)$/.exec(line)?.[1];
+      return heading === undefined ? [] : [heading.toLowerCase().replaceAll(/[^\w\- ]/g, '').replaceAll(' ', '-')];
+    });
+    expect(new Set(anchors).size, 'a heading twice').toBe(anchors.length);
+    for (const { alert, annotations } of alerts) {
+      const anchor = alert.toLowerCase();
+      expect(annotations.runbook_url).toBe(`{{ $externalLabels.runbooks_url }}/${name}.md#${anchor}`);
+      expect(anchors).toContain(anchor);
+    }
+  });
+
+  test('link a dashboard, of the organization if they speak of one', () => {
+    for (const { alert, annotations } of alerts) {
+      const link = /^\{\{ \$externalLabels\.grafana_url \}\}\/d\/([a-z-]+)(\?.*)?$/.exec(annotations.dashboard_url);
+      expect([name, 'overview'], alert).toContain(link?.[1]);
+      if (/\$labels\.org\b/.test(annotations.description)) {
+        expect(annotations.dashboard_url, alert).toContain('var-org={{ $labels.org }}');
+      }
+    }
+  });
+
+  test('use only external labels that are configured, and set none of them', () => {
+    const configured = Object.keys(prometheusConfig.global.external_labels);
+    for (const { alert, annotations, labels } of alerts) {
+      for (const [, label] of JSON.stringify(annotations).matchAll(/\$externalLabels\.(\w+)/g)) {
+        expect(configured, alert).toContain(label);
+      }
+      for (const label of Object.keys(labels)) expect(configured, alert).not.toContain(label);
+    }
+  });
+
+  test('compare something', () => {
+    for (const { alert, expr } of alerts) {
+      if (alert === 'Watchdog') continue;
+      expect(withoutStrings(expr), alert).toMatch(/[<>]|[!=]=|\bunless\b|\babsent(_over_time)?\s*\(/);
+    }
+  });
+
+  test('leave out the overflow organization', () => {
+    for (const { expr } of rules) {
+      for (const { metric, matchers } of selectorsIn(expr)) {
+        // A recorded series has it left out already.
+        if (!isOrgScoped(metric) || metric.includes(':')) continue;
+        expect(matchers, `${metric} in ${expr}`).toContain('org!="__overflow__"');
+      }
+    }
+  });
+
+  test('look at four scrapes or more', () => {
+    for (const { expr } of rules) {
+      for (const { metric, range } of selectorsIn(expr)) {
+        if (range === undefined) continue;
+        const atLeastSeconds = 4 * (isOrgScoped(metric) ? 30 : 15);
+        expect(durationSeconds(range), `${metric}[${range}]`).toBeGreaterThanOrEqual(atLeastSeconds);
+      }
+    }
+  });
+
+  test('ask for the increase of counters only', () => {
+    for (const { expr } of rules) {
+      for (const [, , argument] of expr.matchAll(/\b(rate|increase|irate)\s*\(\s*([\w:]*)/g)) {
+        expect(argument, expr).toMatch(/^[a-z0-9_]+_(total|bucket|sum|count)$/);
+      }
+    }
+  });
+
+  test('name no bucket by an integer, which Prometheus 3 spells differently', () => {
+    for (const { expr } of rules) {
+      for (const [, bound] of expr.matchAll(/\ble=~?"([^"]*)"/g)) expect(bound, expr).toMatch(/\.|\+Inf/);
+    }
+  });
+
+  test('record as level:metric:operations, before it is used and in the same group', () => {
+    for (const group of groups) {
+      const recorded = new Set<string>();
+      for (const rule of group.rules) {
+        for (const { metric } of selectorsIn(rule.expr)) {
+          if (metric.includes(':')) expect(recorded, `${metric} in ${group.name}`).toContain(metric);
+        }
+        if ('record' in rule) {
+          expect(rule.record).toMatch(/^[a-z_]+:[a-z0-9_]+:[a-z0-9_]+$/);
+          recorded.add(rule.record);
+        }
+      }
+    }
+  });
+
+  test('are unit-tested: every severity of every alert fires in one case, and the alert is silent in another', async () => {
+    const { tests } = unitTestsSchema.parse(parse(await readFile(join(testsFolder, `${name}.test.yml`), 'utf8')));
+    const cases = tests.flatMap((unitTest) => unitTest.alert_rule_test);
+    const missing = alerts.flatMap(({ alert, labels }) => {
+      const ofAlert = cases.filter(({ alertname }) => alertname === alert);
+      const fires = ofAlert.some(({ exp_alerts }) =>
+        exp_alerts.some(({ exp_labels }) => exp_labels.severity === labels.severity),
+      );
+      const silent = alert === 'Watchdog' || ofAlert.some(({ exp_alerts }) => exp_alerts.length === 0);
+      return [...(fires ? [] : [`${alert} ${labels.severity} fires`]), ...(silent ? [] : [`${alert} is silent`])];
+    });
+    expect(missing).toEqual([]);
+  });
+});
+
+/** Whether a metric has one series per organization, on /metrics/orgs. */
+function isOrgScoped(metric: string): boolean {
+  return !metric.startsWith('observability_') && /(^|_)org_|^woocommerce_store_/.test(metric);
+}
+
+function withoutStrings(expr: string): string {
+  return expr.replaceAll(/"[^"]*"|'[^']*'|`[^`]*`/g, '""');
+}
+
+/**
+ * The series selectors of a PromQL expression. Not a parser: it relies on promtool having accepted the expression, and on
+ * label values without braces or brackets.
+ */
+function selectorsIn(expr: string): { metric: string; matchers: string; range: string | undefined }[] {
+  const withoutGrouping = expr.replaceAll(/\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)/g, ' ');
+  const words = /(?<![\w:"$.])([a-zA-Z_:][\w:]*)(?!\s*\()(?![\w:])\s*(\{[^}]*\})?\s*(?:\[([^\]:]+)[^\]]*\])?/g;
+  const notMetrics = new Set(['and', 'or', 'unless', 'bool', 'offset', 'inf', 'nan', 'by', 'without', 'group_left', 'group_right']);
+  return [...withoutGrouping.matchAll(words)]
+    .map(([, metric = '', matchers = '', range]) => ({ metric, matchers, range }))
+    .filter(({ metric }) => !notMetrics.has(metric.toLowerCase()));
+}
+
+function durationSeconds(duration: string): number {
+  const unitSeconds: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400, w: 604_800, y: 31_536_000 };
+  let seconds = 0;
+  for (const [, count, unit = ''] of duration.matchAll(/(\d+)(ms|[smhdwy])/g)) {
+    seconds += Number(count) * (unitSeconds[unit] ?? Number.NaN);
+  }
+  return seconds;
+}
+
+describe('the search for selectors', () => {
+  test('finds metrics, matchers and ranges, and nothing else', () => {
+    expect(
+      selectorsIn(
+        'sum by (org, le) (increase(a_total{org!="__overflow__", x=~"b|c"}[5m])) / on (org) group_left max(d:e:f > 0) - quantile(0.9, h:i:j) offset 5m and g_bucket{le="0.2"}[1h:5m] or 1.5 * time()',
+      ),
+    ).toEqual([
+      { metric: 'a_total', matchers: '{org!="__overflow__", x=~"b|c"}', range: '5m' },
+      { metric: 'd:e:f', matchers: '', range: undefined },
+      { metric: 'h:i:j', matchers: '', range: undefined },
+      { metric: 'g_bucket', matchers: '{le="0.2"}', range: '1h' },
+    ]);
+  });
+});

@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config';
+
+// Far from UTC, by half an hour, and with daylight saving: a date that leans on the machine's zone is found out.
+process.env['TZ'] = 'America/St_Johns';
+
+export default defineConfig({
+  test: {
+    globalSetup: './test/global-setup.ts',
+    include: ['**/*.test.ts'],
+    exclude: ['**/node_modules/**', '**/dist/**', '**/.data/**'],
+    env: { TZ: 'America/St_Johns' },
+    pool: 'forks',
+    testTimeout: 20_000,
+    hookTimeout: 30_000,
+  },
+});
