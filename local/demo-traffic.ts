@@ -1,4 +1,116 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
 import type { DemoOrganization } from './demo-data.ts';
-import type { Stack } from './stack.ts';
+import type { Stack, Write } from './stack.ts';
 
+export interface DemoTraffic {
+  /** Resolves when the last request is answered. */
+  stop(): Promise<void>;
+}
+
+/** One request at a time and this pause after each: about three a second, far below every rate limit. */
+const pauseMs = 300;
+const answerWithinMs = 10_000;
+/** Longer than the 60 s for which the exporter remembers an organization, or it would never see the change. */
+const themeChangesEveryMs = 150_000;
+
+/**
+ * Keeps real requests coming to the exporter: widgets load where they may and where they may not, trusted servers report
+ * how long messages took. The organization that fails has a primary colour every few minutes which the exporter refuses to
+ * put into a customer's page; the loads in between succeed.
+ * A refusal (429, 503) or no answer is said once and changes nothing: the next request comes all the same.
+ */
+export function startDemoTraffic(
+  organizations: DemoOrganization[],
+  options: { stack: Stack; write: Write },
+): DemoTraffic {
+  const { stack, write } = options;
+  const exporter = `http://127.0.0.1:${stack.ports.exporter}`;
+  const ending = new AbortController();
+  let lastTrouble: string | undefined;
+
+  async function send(path: string, init: RequestInit): Promise<void> {
+    const trouble = await fetch(exporter + path, { ...init, signal: AbortSignal.timeout(answerWithinMs) }).then(
+      async (response) => {
+        await response.arrayBuffer();
+        return response.status === 429 || response.status === 503 ? `the exporter answers ${response.status}` : undefined;
+      },
+      (error: unknown) => `the exporter does not answer (${error instanceof Error ? error.message : String(error)})`,
+    );
+    if (trouble !== lastTrouble) write('demo', trouble ? `${trouble}; going on` : 'the exporter takes requests again');
+    lastTrouble = trouble;
+  }
+
+  const loadWidget = (organization: DemoOrganization): Promise<void> =>
+    send('/api/bootloader', { headers: { origin: oneOf(organization.visitedFrom), 'x-site-id': organization.siteId } });
+
+  const reportMessages = (organization: DemoOrganization): Promise<void> =>
+    send('/ingest/widget/messages', {
+      method: 'POST',
+      headers: { authorization: `Bearer ${organization.ingestKey}`, 'content-type': 'application/json' },
+      body: JSON.stringify({
+        batchId: crypto.randomUUID(),
+        messages: Array.from({ length: 1 + Math.floor(Math.random() * 5) }, () => ({
+          duration_ms: messageDurationMs(),
+          role: Math.random() < 0.5 ? 'user' : 'assistant',
+        })),
+      }),
+    });
+
+  const themes = startThemeChanges(
+    stack.databaseUrl('observability_jobs'),
+    organizations.filter(({ breaksItsTheme }) => breaksItsTheme),
+    ending.signal,
+  );
+  const requests = (async () => {
+    while (!ending.signal.aborted && organizations.length > 0) {
+      for (const organization of organizations) {
+        await loadWidget(organization);
+        await pause(pauseMs, ending.signal);
+        if (Math.random() < 0.3) await reportMessages(organization);
+        if (ending.signal.aborted) return;
+      }
+    }
+  })();
+
+  return {
+    async stop() {
+      ending.abort();
+      await Promise.all([requests, themes]);
+    },
+  };
+}
+
+/** Somebody keeps putting something into the theme that is not a colour, and somebody keeps repairing it. */
+async function startThemeChanges(databaseUrl: string, organizations: DemoOrganization[], signal: AbortSignal): Promise<void> {
+  const colours = ['javascript:alert(1)', '#0F5C5C'];
+  for (let turn = 0; !signal.aborted && organizations.length > 0; turn += 1) {
+    const client = new pg.Client({ connectionString: databaseUrl });
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      await client.query(
+        'update organizations set primary_color = $1, config_updated_at = now() where organizations.key = any($2)',
+        [colours[turn % 2], organizations.map(({ key }) => key)],
+      );
+    } catch {
+      // The database is away, perhaps stopped to see what happens then: next time.
+    } finally {
+      await client.end().catch(() => undefined);
+    }
+    await pause(themeChangesEveryMs, signal);
+  }
+}
+
+function oneOf(origins: string[]): string {
+  return origins[Math.floor(Math.random() * origins.length)] ?? '';
+}
+
+/** Mostly a few hundred milliseconds, sometimes seconds: as answers of a chat backend are. */
+function messageDurationMs(): number {
+  return Math.round(Math.exp(5 + Math.random() * 2) + (Math.random() < 0.03 ? 3000 : 0));
+}
+
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return delay(milliseconds, undefined, { signal }).catch(() => undefined);
+}

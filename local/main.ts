@@ -36,7 +36,13 @@ function readArguments(args: string[]): { demo: boolean; portOffset: number; hel
   return { demo: !values['no-demo'], portOffset, help: values.help };
 }
 
-function write(name: string, line: string): void {
+const written = new Set<string>();
+
+/** Says each thing once: what fails every second would push everything else off the screen. The log files have it all. */
+function write(name: string, line: string, kind = line): void {
+  const key = `${name} ${kind}`;
+  if (written.has(key)) return;
+  written.add(key);
   console.log(`${name.padEnd(12)} | ${line}`);
 }
 
@@ -57,7 +63,7 @@ async function main(): Promise<number> {
       // What is still running then is ended by its guard.
       if (performance.now() - firstSignalAt > sameSignalWithinMs) process.exit(1);
       if (ending.signal.aborted) return;
-      write('local', 'stopping; once more to leave at once');
+      write('local', 'stopping; Ctrl-C again leaves at once');
       ending.abort();
     });
   }

@@ -52,7 +52,7 @@ export function startProgram(options: ProgramOptions): RunningProgram {
   });
   void ended.then((outcome) => {
     releaseGuard();
-    if (!stopping) options.onUnexpectedExit?.(new Error(`${name} ended on its own (${outcome}); its last lines are above`));
+    if (!stopping) options.onUnexpectedExit?.(new Error(`${name} ended on its own (${outcome}). See what it logged, put that right and start again.`));
   });
 
   return {
@@ -77,19 +77,4 @@ export function startService(
   options: Pick<ProgramOptions, 'env' | 'onLine' | 'onUnexpectedExit'>,
 ): RunningProgram {
   return startProgram({ ...options, name, program: process.execPath, args: ['--import', 'tsx', `${name}/main.ts`] });
-}
-
-/** A line for people out of a line of JSON that one of our processes logged; any other line as it is. */
-export function readableLogLine(line: string): string {
-  let entry: unknown;
-  try {
-    entry = JSON.parse(line);
-  } catch {
-    return line;
-  }
-  if (typeof entry !== 'object' || entry === null) return line;
-  const { time, level, msg, service: _service, ...details } = entry as Record<string, unknown>;
-  if (typeof msg !== 'string') return line;
-  const rest = Object.keys(details).length === 0 ? '' : ` ${JSON.stringify(details)}`;
-  return `${String(time).slice(11, 19)} ${String(level)} ${msg}${rest}`;
 }

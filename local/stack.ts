@@ -1,15 +1,20 @@
+import { createWriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { migrate } from '../platform/postgres/migrate.ts';
 import { type DatabaseRole, giveRolesLogin } from './database-roles.ts';
+import { readLogLine } from './log-lines.ts';
 import { assertPortsFree, type StackPorts } from './ports.ts';
 import { type PostgresCluster, startPostgresCluster } from './postgres-cluster.ts';
-import { type ProgramOptions, readableLogLine, type RunningProgram, type ServiceName, startService } from './processes.ts';
+import { type ProgramOptions, type RunningProgram, type ServiceName, startService } from './processes.ts';
 import { deriveConfiguration, findMonitoringProgram, startAlertmanager, startPrometheus } from './prometheus.ts';
 import { keptSecrets, type Secrets } from './secrets.ts';
 import { audience, issuer } from './tokens.ts';
+
+/** `kind` is the same for lines that say the same at another time. */
+export type Write = (name: string, line: string, kind?: string) => void;
 
 export interface StackOptions {
   /** Where data and secrets are kept from one start to the next. */
@@ -20,7 +25,7 @@ export interface StackOptions {
   /** Variables for the three services, on top of this stack's own and the environment's. */
   env?: Record<string, string>;
   /** Told what happens, and each line a program writes; `name` is the program, or `local` for the stack itself. */
-  write: (name: string, line: string) => void;
+  write: Write;
   /** Called when a part ends without having been told to. The others keep running until stop(). */
   onUnexpectedExit: (error: Error) => void;
   /** Gives up starting. */
@@ -31,6 +36,8 @@ export interface Stack {
   readonly ports: StackPorts;
   readonly secrets: Secrets;
   readonly secretsFile: string;
+  /** One file for each program, begun anew at each start. */
+  readonly logDirectory: string;
   readonly postgres: PostgresCluster;
   readonly services: Record<ServiceName, RunningProgram>;
   /** Where Prometheus and Alertmanager were found on PATH; they run if so. */
@@ -61,13 +68,22 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     stops.push(() => program.stop());
     return program;
   };
-  const outputOf = (name: string): Pick<ProgramOptions, 'onLine' | 'onUnexpectedExit'> => ({
-    onLine: (line) => write(name, readableLogLine(line)),
-    onUnexpectedExit,
-  });
+  const logDirectory = join(directory, 'logs');
+  const outputOf = (name: string): Pick<ProgramOptions, 'onLine' | 'onUnexpectedExit'> => {
+    const file = createWriteStream(join(logDirectory, `${name}.log`), { mode: 0o600 });
+    file.on('error', (error) => say(`cannot write the log of ${name}: ${error.message}`));
+    return {
+      onLine: (line) => {
+        file.write(`${line}\n`);
+        const { text, kind } = readLogLine(line);
+        write(name, text, kind);
+      },
+      onUnexpectedExit,
+    };
+  };
 
   try {
-    await mkdir(directory, { recursive: true });
+    await mkdir(logDirectory, { recursive: true });
     const secretsFile = join(directory, 'secrets.json');
     const secrets = await keptSecrets(secretsFile);
     const monitoring = {
@@ -126,7 +142,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       waitUntilReady('api', ports.apiMetrics, signal),
       waitUntilReady('jobs', ports.jobsMetrics, signal),
     ]);
-    return { ports, secrets, secretsFile, postgres, services, monitoring, databaseUrl, stop };
+    return { ports, secrets, secretsFile, logDirectory, postgres, services, monitoring, databaseUrl, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -196,7 +212,7 @@ async function waitUntilReady(name: ServiceName, metricsPort: number, signal: Ab
     if (ready) return;
     signal.throwIfAborted();
     if (performance.now() > deadline) {
-      throw new Error(`${name} was not ready within ${readyWithinMs / 1000} s (${url}). Its log lines are above.`);
+      throw new Error(`${name} was not ready within ${readyWithinMs / 1000} s (${url}). See what it logged.`);
     }
     await delay(pollEveryMs, undefined, { signal });
   }

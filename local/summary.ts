@@ -26,6 +26,7 @@ export function stackSummary(stack: Stack): string {
     ['Alertmanager', monitoringAt('alertmanager')],
     ['PostgreSQL', stack.postgres.superuserUrl('observability')],
     ['secrets', stack.secretsFile],
+    ['logs', `${stack.logDirectory}  (shown here: each message once)`],
   ];
   return `\n${table(rows)}\n`;
 }

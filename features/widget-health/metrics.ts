@@ -1,4 +1,4 @@
-import { counter, gauge, histogram } from '../../platform/metrics/definitions.ts';
+import { counter, fromCode, gauge, histogram } from '../../platform/metrics/definitions.ts';
 
 /** Every series of widget-health. Source: contracts/widget-health.md, Prometheus metrics. */
 const responseBounds = [0.05, 0.1, 0.2, 0.5, 1, 2, 5] as const;
@@ -40,22 +40,31 @@ export const fleetMetrics = {
   }),
 } as const;
 
+const org = { org: fromCode } as const;
+
 /** Per organization, on /metrics/orgs, read from the database: the label `org` holds the organization key. */
 export const orgMetrics = {
-  loads: counter({ name: 'widget_org_loads_total', help: 'Stored lifetime widget loads of an organization.' }),
-  loadFailures: counter({ name: 'widget_org_load_failures_total', help: 'Stored lifetime widget load failures of an organization.' }),
+  loads: counter({ name: 'widget_org_loads_total', help: 'Stored lifetime widget loads of an organization.', labels: org }),
+  loadFailures: counter({ name: 'widget_org_load_failures_total', help: 'Stored lifetime widget load failures of an organization.', labels: org }),
   domainMismatch: counter({
     name: 'widget_org_domain_mismatch_total',
     help: 'Stored lifetime bootloader calls of an organization that its domain allowlist refused.',
+    labels: org,
   }),
   lastSeen: gauge({
     name: 'widget_org_last_seen_timestamp_seconds',
     help: 'Last successful widget load of an organization; absent if there never was one.',
+    labels: org,
   }),
-  status: gauge({ name: 'widget_org_status', help: '1 for the current widget status of an organization, 0 for the others.' }),
+  status: gauge({
+    name: 'widget_org_status',
+    help: '1 for the current widget status of an organization, 0 for the others.',
+    labels: { org: fromCode, status: statusLabels },
+  }),
   responseDuration: histogram({
     name: 'widget_org_response_duration_seconds',
     help: 'Stored rolling histogram of bootloader and message response times of an organization.',
+    labels: org,
     buckets: [0.05, 0.1, 0.2, 0.5, 1, 2],
   }),
 } as const;

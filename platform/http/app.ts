@@ -126,7 +126,9 @@ export function createApp(options: AppOptions): App {
     callback: koa.callback(),
     routes: options.routes,
     drain: async () => {
-      while (inFlight.size > 0) await Promise.allSettled(inFlight);
+      // Twice: work after an answer begins when the answer ends. Requests that come now are refused at once and not waited for.
+      await Promise.allSettled([...inFlight]);
+      await Promise.allSettled([...inFlight]);
     },
   };
 }

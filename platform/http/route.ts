@@ -19,6 +19,8 @@ export interface IncomingRequest {
 /** What a handler gets: everything checked and typed before it runs. */
 export interface RouteRequest<Identity, Query, Body, Params> extends IncomingRequest {
   identity: Identity;
+  /** The query string as it came, for routes that take a value from header or query. */
+  searchParams: URLSearchParams;
   query: Query;
   body: Body;
   params: Params;
@@ -36,10 +38,17 @@ export interface Answer {
   afterwards?: () => Promise<void>;
 }
 
+export interface RateLimitCaller<Identity> {
+  identity: Identity;
+  address: string;
+  header: (name: string) => string | undefined;
+  query: URLSearchParams;
+}
+
 export interface RateLimitPolicy<Identity> {
   policy: string;
   /** What is counted, and how much of it a minute allows. */
-  keys: (caller: { identity: Identity; address: string; header: (name: string) => string | undefined; query: URLSearchParams }) => readonly RateLimitKey[];
+  keys: (caller: RateLimitCaller<Identity>) => readonly RateLimitKey[];
 }
 
 export type CorsKind = 'widget' | 'portal' | 'none';
@@ -105,16 +114,20 @@ export function route<Identity, Query extends Shape = undefined, Body extends Sh
       };
       const caller = await identity.authenticate(incoming);
       const address = clientAddress(ctx.req, deps.trustedProxyHops);
-      if (rateLimit !== undefined) limit(ctx, rateLimit, { identity: caller, address: rateLimitAddress(address), header: incoming.header }, deps);
+      const searchParams = new URLSearchParams(ctx.querystring);
+      if (rateLimit !== undefined) {
+        limit(ctx, rateLimit, { identity: caller, address: rateLimitAddress(address), header: incoming.header, query: searchParams }, deps);
+      }
       const state = ctx.state as RequestState;
       return handler({
         ...incoming,
+        searchParams,
         identity: caller,
         clientAddress: address,
         requestId: state.requestId,
         startedAt: state.startedAt,
         params: checked(definition.params as Params, ctx['params'] as unknown),
-        query: definition.query === undefined ? (undefined as OutputOf<Query>) : checked<Query>(definition.query, parseQuery(ctx.querystring)),
+        query: definition.query === undefined ? (undefined as OutputOf<Query>) : checked<Query>(definition.query, parseQuery(searchParams)),
         body:
           definition.body === undefined
             ? (undefined as OutputOf<Body>)
@@ -134,13 +147,8 @@ function headerOf(ctx: Context, name: string): string | undefined {
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-function limit<Identity>(
-  ctx: Context,
-  { policy, keys }: RateLimitPolicy<Identity>,
-  caller: { identity: Identity; address: string; header: (name: string) => string | undefined },
-  deps: RouteDeps,
-): void {
-  const state = deps.limiter.count(policy, keys({ ...caller, query: new URLSearchParams(ctx.querystring) }));
+function limit<Identity>(ctx: Context, { policy, keys }: RateLimitPolicy<Identity>, caller: RateLimitCaller<Identity>, deps: RouteDeps): void {
+  const state = deps.limiter.count(policy, keys(caller));
   ctx.set({
     'RateLimit-Limit': String(state.limit),
     'RateLimit-Remaining': String(state.remaining),

@@ -25,9 +25,9 @@ function lowerFirst(text: string): string {
 }
 
 /** A query string as an object; a repeated parameter is an error rather than a guess. */
-export function parseQuery(querystring: string): Record<string, string> {
+export function parseQuery(searchParams: URLSearchParams): Record<string, string> {
   const query: Record<string, string> = {};
-  for (const [name, value] of new URLSearchParams(querystring)) {
+  for (const [name, value] of searchParams) {
     if (Object.hasOwn(query, name)) throw validationError([{ path: name, message: 'must be given once' }]);
     Object.defineProperty(query, name, { value, enumerable: true, configurable: true, writable: true });
   }

@@ -235,3 +235,9 @@ export function flushInstruments(metrics: MetricsRegistry, now: Clock): { flushe
   };
 }
 
+
+export function slowQueryCounter(metrics: MetricsRegistry, service: Service): () => void {
+  const slow = metrics.counter(stackMetrics.slowQueries);
+  slow.inc({ service }, 0);
+  return () => slow.inc({ service });
+}

@@ -4,7 +4,14 @@ import { DatabaseUnavailableError, faultOf } from './errors.ts';
 
 /** Anything that runs one statement: a pool, or the transaction one is in. Every SQL function takes it first. */
 export interface Queryable {
-  query<Row extends QueryResultRow>(text: string, values?: unknown[]): Promise<QueryResult<Row>>;
+  query<Row extends QueryResultRow>(statement: string | PreparedStatement, values?: unknown[]): Promise<QueryResult<Row>>;
+}
+
+/** A statement that the server parses once per connection; worth it for what runs many times a second. */
+export interface PreparedStatement {
+  name: string;
+  text: string;
+  values: unknown[];
 }
 
 export interface PoolCounts {
@@ -87,10 +94,10 @@ export function openPool(options: PoolOptions): Pool {
       throw new DatabaseUnavailableError(error, 'rolled_back');
     });
     let broken = false;
-    const query: Queryable['query'] = async (text, values) => {
+    const query: Queryable['query'] = async (statement, values) => {
       const startedAt = performance.now();
       try {
-        return await client.query(text, values);
+        return await (typeof statement === 'string' ? client.query(statement, values) : client.query(statement));
       } catch (error) {
         const fault = faultOf(error);
         if (fault !== 'unknown' && fault !== 'rolled_back') throw error;
@@ -111,7 +118,7 @@ export function openPool(options: PoolOptions): Pool {
 
   return {
     connect,
-    query: (text, values) => connect((connection) => connection.query(text, values)),
+    query: (statement, values) => connect((connection) => connection.query(statement, values)),
     transaction: (work) => connect((connection) => runTransaction(connection, work)),
     counts: () => ({
       idle: pool.idleCount,

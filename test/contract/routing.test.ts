@@ -81,9 +81,7 @@ describe.each(configs)('$name', ({ path }) => {
     expect(config.route).toEqual(shipped.route);
     expect(config.inhibit_rules).toEqual(shipped.inhibit_rules);
     expect(config.templates).toEqual(shipped.templates);
-    expect(config.receivers.map((receiver) => receiver.name)).toEqual(
-      shipped.receivers.map((receiver) => receiver.name),
-    );
+    expect(config.receivers.map((receiver) => receiver.name)).toEqual(shipped.receivers.map((receiver) => receiver.name));
   });
 
   test('holds no secret, only names of files with secrets', async () => {
@@ -110,7 +108,9 @@ describe.each(configs)('$name', ({ path }) => {
   test('never tells the dead man that the watchdog resolved', async () => {
     const { receivers } = await readConfig(path);
     const deadMan = receivers.find((receiver) => receiver.name === 'dead-man');
-    const integrations = Object.values(deadMan ?? {}).filter((value) => Array.isArray(value)).flat();
+    const integrations = Object.values(deadMan ?? {})
+      .filter((value) => Array.isArray(value))
+      .flat();
     for (const integration of integrations) expect(integration).toMatchObject({ send_resolved: false });
   });
 });
@@ -209,9 +209,7 @@ describe('a running Alertmanager with the shipped file', () => {
     const address = webhook.address();
     if (address === null || typeof address === 'string') throw new Error('the webhook has no port');
     configFolder = await installConfig(shippedConfig, (yaml) =>
-      yaml
-        .replace('http://127.0.0.1:8081/', `http://127.0.0.1:${address.port}/`)
-        .replaceAll('group_wait: 10s', 'group_wait: 1s'),
+      yaml.replace('http://127.0.0.1:8081/', `http://127.0.0.1:${address.port}/`).replaceAll('group_wait: 10s', 'group_wait: 1s'),
     );
     dataFolder = await mkdtemp(join(tmpdir(), 'alertmanager-data-'));
     const port = await freePort();
@@ -301,13 +299,11 @@ describe('a running Alertmanager with the shipped file', () => {
       source: databaseOf('exporter'),
       target: { alertname, severity: 'error', instance: 'a:9464' },
     })),
-    ...['ObservabilityJobStale', 'MarketingRollupStale', 'WidgetAnalyticsCleanupFailed', 'WooCommerceKpisStale'].map(
-      (alertname) => ({
-        because: 'no database for jobs',
-        source: databaseOf('jobs'),
-        target: { alertname, severity: 'error', task: 'any' },
-      }),
-    ),
+    ...['ObservabilityJobStale', 'MarketingRollupStale', 'WidgetAnalyticsCleanupFailed', 'WooCommerceKpisStale'].map((alertname) => ({
+      because: 'no database for jobs',
+      source: databaseOf('jobs'),
+      target: { alertname, severity: 'error', task: 'any' },
+    })),
     {
       because: 'no database for the collectors',
       source: databaseOf('jobs'),
@@ -333,13 +329,11 @@ describe('a running Alertmanager with the shipped file', () => {
       source: { alertname: 'ObservabilityTargetMissing', severity: 'critical', job: 'exporter' },
       target: { alertname: 'ObservabilityTargetMissing', severity: 'critical', job: 'exporter-orgs' },
     },
-    ...['ObservabilityJobStale', 'MarketingRollupStale', 'WidgetAnalyticsCleanupFailed', 'WooCommerceKpisStale'].map(
-      (alertname) => ({
-        because: 'nobody runs the jobs',
-        source: targetOf('jobs', 'a:9466'),
-        target: { alertname, severity: 'error', task: 'any' },
-      }),
-    ),
+    ...['ObservabilityJobStale', 'MarketingRollupStale', 'WidgetAnalyticsCleanupFailed', 'WooCommerceKpisStale'].map((alertname) => ({
+      because: 'nobody runs the jobs',
+      source: targetOf('jobs', 'a:9466'),
+      target: { alertname, severity: 'error', task: 'any' },
+    })),
     {
       because: "nobody answers the stack's webhook",
       source: targetOf('exporter', 'a:9464'),
@@ -486,10 +480,10 @@ describe('a running Alertmanager with the shipped file', () => {
       { alertname: 'Watchdog', severity: 'info', feature: 'pipeline' },
       { alertname: wanted, severity: 'warning', feature: 'widget-performance', org: 'acme' },
     ]);
-    const request = await waitUntil(
-      () => webhookRequests.find(({ body }) => alertnamesIn(body).includes(wanted)),
-      { within: 10_000, what: 'the webhook' },
-    );
+    const request = await waitUntil(() => webhookRequests.find(({ body }) => alertnamesIn(body).includes(wanted)), {
+      within: 10_000,
+      what: 'the webhook',
+    });
     expect(request.authorization).toBe(`Bearer ${webhookToken}`);
     expect(request.body).toMatchObject({ version: '4', groupLabels: { alertname: wanted, org: 'acme' } });
     expect(webhookRequests.flatMap(({ body }) => alertnamesIn(body))).not.toContain('Watchdog');

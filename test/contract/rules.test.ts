@@ -122,9 +122,7 @@ const unitTestsSchema = z.looseObject({
         .array(
           z.looseObject({
             alertname: z.string(),
-            exp_alerts: z.array(
-              z.looseObject({ exp_labels: z.looseObject({ severity: severitySchema }) }),
-            ),
+            exp_alerts: z.array(z.looseObject({ exp_labels: z.looseObject({ severity: severitySchema }) })),
           }),
         )
         .default([]),
@@ -181,12 +179,10 @@ describe('promtool', () => {
   });
 
   // Days of evaluations every 15 or 60 seconds: half a minute on two cores.
-  test.concurrent.each(unitTestPaths)('test rules $name', { timeout: 240_000 }, async ({ path }) => {
-    await run(requireTool('promtool'), ['test', 'rules', path], { maxBuffer: 64 * 2 ** 20 }).catch(
-      (error: Error & { stdout?: string }) => {
-        throw new Error(error.stdout ?? error.message, { cause: error });
-      },
-    );
+  test.concurrent.each(unitTestPaths)('the unit tests of $name pass', { timeout: 240_000 }, async ({ path }) => {
+    await run(requireTool('promtool'), ['test', 'rules', path], { maxBuffer: 64 * 2 ** 20 }).catch((error: Error & { stdout?: string }) => {
+      throw new Error(error.stdout ?? error.message, { cause: error });
+    });
   });
 });
 
@@ -214,10 +210,16 @@ describe('prometheus.yml', () => {
       .filter(({ action }) => action === 'labeldrop')
       .map(({ regex }) => new RegExp(`^(?:${regex})$`));
     for (const label of ['replica', ...Object.keys(prometheusConfig.global.external_labels)]) {
-      expect(dropped.some((regex) => regex.test(label)), label).toBe(true);
+      expect(
+        dropped.some((regex) => regex.test(label)),
+        label,
+      ).toBe(true);
     }
     for (const label of ['alertname', 'severity', 'feature', 'category', 'org']) {
-      expect(dropped.some((regex) => regex.test(label)), label).toBe(false);
+      expect(
+        dropped.some((regex) => regex.test(label)),
+        label,
+      ).toBe(false);
     }
   });
 });
@@ -245,7 +247,14 @@ describe.each(rulesFiles)('rules of $name', ({ name, groups, rules, alerts }) =>
     const runbook = await readFile(join(root, 'docs', 'runbooks', `${name}.md`), 'utf8');
     const anchors = runbook.split('\n').flatMap((line) => {
       const heading = /^#+ (.+)$/.exec(line)?.[1];
-      return heading === undefined ? [] : [heading.toLowerCase().replaceAll(/[^\w\- ]/g, '').replaceAll(' ', '-')];
+      return heading === undefined
+        ? []
+        : [
+            heading
+              .toLowerCase()
+              .replaceAll(/[^\w\- ]/g, '')
+              .replaceAll(' ', '-'),
+          ];
     });
     expect(new Set(anchors).size, 'a heading twice').toBe(anchors.length);
     for (const { alert, annotations } of alerts) {
@@ -259,9 +268,8 @@ describe.each(rulesFiles)('rules of $name', ({ name, groups, rules, alerts }) =>
     for (const { alert, annotations } of alerts) {
       const link = /^\{\{ \$externalLabels\.grafana_url \}\}\/d\/([a-z-]+)(\?.*)?$/.exec(annotations.dashboard_url);
       expect([name, 'overview'], alert).toContain(link?.[1]);
-      if (/\$labels\.org\b/.test(annotations.description)) {
-        expect(annotations.dashboard_url, alert).toContain('var-org={{ $labels.org }}');
-      }
+      const speaksOfOrganization = /\$labels\.org\b/.test(annotations.description);
+      expect(annotations.dashboard_url.includes('var-org={{ $labels.org }}'), alert).toBe(speaksOfOrganization);
     }
   });
 
@@ -320,14 +328,11 @@ describe.each(rulesFiles)('rules of $name', ({ name, groups, rules, alerts }) =>
     for (const group of groups) {
       const recorded = new Set<string>();
       for (const rule of group.rules) {
-        for (const { metric } of selectorsIn(rule.expr)) {
-          if (metric.includes(':')) expect(recorded, `${metric} in ${group.name}`).toContain(metric);
-        }
-        if ('record' in rule) {
-          expect(rule.record).toMatch(/^[a-z_]+:[a-z0-9_]+:[a-z0-9_]+$/);
-          recorded.add(rule.record);
-        }
+        const used = selectorsIn(rule.expr).filter(({ metric }) => metric.includes(':'));
+        for (const { metric } of used) expect(recorded, `${metric} in ${group.name}`).toContain(metric);
+        if ('record' in rule) recorded.add(rule.record);
       }
+      for (const record of recorded) expect(record).toMatch(/^[a-z_]+:[a-z0-9_]+:[a-z0-9_]+$/);
     }
   });
 
@@ -336,9 +341,7 @@ describe.each(rulesFiles)('rules of $name', ({ name, groups, rules, alerts }) =>
     const cases = tests.flatMap((unitTest) => unitTest.alert_rule_test);
     const missing = alerts.flatMap(({ alert, labels }) => {
       const ofAlert = cases.filter(({ alertname }) => alertname === alert);
-      const fires = ofAlert.some(({ exp_alerts }) =>
-        exp_alerts.some(({ exp_labels }) => exp_labels.severity === labels.severity),
-      );
+      const fires = ofAlert.some(({ exp_alerts }) => exp_alerts.some(({ exp_labels }) => exp_labels.severity === labels.severity));
       const silent = alert === 'Watchdog' || ofAlert.some(({ exp_alerts }) => exp_alerts.length === 0);
       return [...(fires ? [] : [`${alert} ${labels.severity} fires`]), ...(silent ? [] : [`${alert} is silent`])];
     });

@@ -22,9 +22,7 @@ export function requireTool(tool: Tool): string {
       if (isExecutable(candidate)) return candidate;
     }
   }
-  throw new Error(
-    `${tool} is not on PATH. Install it: apt-get install prometheus prometheus-alertmanager`,
-  );
+  throw new Error(`${tool} is not on PATH. Install it: apt-get install prometheus prometheus-alertmanager`);
 }
 
 function isExecutable(path: string): boolean {

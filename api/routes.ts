@@ -1,0 +1,9 @@
+import { widgetHealthAuditActions, widgetHealthReadRoutes } from '../features/widget-health/read-routes.ts';
+import type { ApiDeps } from '../platform/http/api-slice.ts';
+import type { Route } from '../platform/http/route.ts';
+
+/** The read side of every slice, one line each. */
+export const apiSlices: readonly ((deps: ApiDeps) => Route[])[] = [widgetHealthReadRoutes];
+
+/** Audit actions of every slice, so that their failure counters exist from the start. */
+export const auditActions: readonly string[] = [...widgetHealthAuditActions];

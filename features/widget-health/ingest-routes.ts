@@ -1,0 +1,212 @@
+import type { ExporterDeps, ExporterSlice } from '../../platform/http/exporter-slice.ts';
+import { publicCaller, ingestKey } from '../../platform/auth/identities.ts';
+import type { Organization } from '../../platform/directory/directory.ts';
+import { isLoopback } from '../../platform/http/client-address.ts';
+import { HttpError } from '../../platform/http/errors.ts';
+import { serverBody } from '../../platform/http/body.ts';
+import { route, type Answer, type Route } from '../../platform/http/route.ts';
+import { startCollector } from '../../platform/metrics/collector.ts';
+import { isLocalhost, parseWebOrigin } from '../../platform/origin/allowlist.ts';
+import { createBatchWriter } from '../../platform/postgres/batch-writer.ts';
+import { createCounterFlusher } from '../../platform/postgres/counter-flusher.ts';
+import { utcDayOf } from '../../platform/time/utc-day.ts';
+import { bootloaderAnswer, messageBatch, messageBatchAccepted, parseSite, type BootloaderAnswer, type Site } from './events.ts';
+import {
+  addHealthDeltas,
+  addMessageBatches,
+  countLoad,
+  emptyHealthDelta,
+  mergeHealthDelta,
+  messagesEndpoint,
+  messageUnit,
+  type HealthDelta,
+} from './ingest.ts';
+import { fleetMetrics } from './metrics.ts';
+import { signOrgToken } from './org-token.ts';
+import { healthOrgSeries, readHealthSummary } from './queries.ts';
+
+/** The write side of widget-health: GET /api/bootloader and POST /ingest/widget/messages, their counters and series. */
+export function widgetHealthIngest(deps: ExporterDeps): ExporterSlice {
+  const flusher = createCounterFlusher<HealthDelta>({
+    pool: deps.pool,
+    log: deps.log,
+    now: deps.now,
+    empty: emptyHealthDelta,
+    merge: mergeHealthDelta,
+    write: addHealthDeltas,
+    onFlush: deps.flushes.flushed,
+  });
+  deps.flushes.watch(flusher.pendingOrgs);
+  const messages = messagesRoute(deps);
+  const fleet = fleetCollector(deps);
+  return {
+    routes: [bootloaderRoute(deps, flusher.count), messages.route],
+    orgSeries: healthOrgSeries(deps.now),
+    refresh: fleet.refresh,
+    drain: messages.drain,
+    stop: async (deadline) => {
+      fleet.stop();
+      await flusher.stop(deadline);
+    },
+  };
+}
+
+type Count = (orgId: number, change: (pending: HealthDelta) => void) => void;
+
+function bootloaderRoute({ config, directory, metrics, now }: ExporterDeps, count: Count): Route {
+  const loads = metrics.counter(fleetMetrics.loads);
+  const failures = metrics.counter(fleetMetrics.loadFailures);
+  const mismatches = metrics.counter(fleetMetrics.domainMismatch);
+  const refused = metrics.counter(fleetMetrics.refused);
+  const duration = metrics.histogram(fleetMetrics.bootloaderDuration);
+
+  /** 400 or 404 as contracted, each counted by its reason; a database that cannot say who is asking is neither. */
+  async function resolveOrganization(header: (name: string) => string | undefined, query: URLSearchParams): Promise<Organization> {
+    let site: Site;
+    try {
+      site = parseSite(header, query);
+    } catch (error) {
+      refused.inc({ reason: 'invalid' });
+      throw error;
+    }
+    const organization = await ('siteId' in site ? directory.organizationBySiteId(site.siteId) : directory.organizationByKey(site.orgKey));
+    if (organization?.isActive === true) return organization;
+    refused.inc({ reason: 'unknown_org' });
+    throw new HttpError('ORG_NOT_FOUND', 'no active organization has this site id or key');
+  }
+
+  function checkOrigin(organization: Organization, caller: { origin: string | undefined; address: string }): void {
+    if (caller.origin === undefined) {
+      if (organization.allowLocalhost && isLoopback(caller.address)) return;
+      refused.inc({ reason: 'origin_missing' });
+      throw new HttpError('ORIGIN_MISSING', 'the request carries neither Origin nor Referer');
+    }
+    const origin = parseWebOrigin(caller.origin);
+    const isAllowed = origin !== undefined && (isLocalhost(origin) ? organization.allowLocalhost : organization.allowlist.allows(origin));
+    if (isAllowed) return;
+    refused.inc({ reason: 'domain' });
+    mismatches.inc({});
+    count(organization.id, (pending) => (pending.mismatches += 1));
+    throw new HttpError('DOMAIN_NOT_ALLOWED', 'this domain is not on the allowlist of the organization; add it there to load the widget');
+  }
+
+  function present(organization: Organization, requestId: string): BootloaderAnswer {
+    const { widget } = organization;
+    const { primaryColor, widgetName, widgetSubtitle, launcherText, position, ...switches } = widget;
+    const at = now();
+    return bootloaderAnswer.parse({
+      ok: true,
+      org: { id: organization.id, key: organization.key, name: organization.name },
+      config: { ...switches, theme: { primaryColor }, branding: { widgetName, widgetSubtitle, launcherText, position } },
+      orgToken: signOrgToken(organization, config.ORG_TOKEN_SECRET, at),
+      env: config.PUBLIC_ENV,
+      timestamp: at.toISOString(),
+      requestId,
+    });
+  }
+
+  return route({
+    method: 'GET',
+    path: '/api/bootloader',
+    summary: 'Configuration of a widget, for the page that embeds it',
+    identity: publicCaller,
+    cors: 'widget',
+    rateLimit: {
+      policy: 'bootloader',
+      keys: ({ address, header, query }) => {
+        const site = header('x-site-id') ?? query.get('siteId') ?? header('x-org-key') ?? query.get('orgKey') ?? '';
+        return [{ key: `${site.slice(0, 64)}|${address}`, perMinute: 120 }];
+      },
+    },
+    responses: { 200: bootloaderAnswer },
+    errors: [400, 403, 404, 429, 500, 503],
+    handler: async (request): Promise<Answer> => {
+      const organization = await resolveOrganization(request.header, request.searchParams);
+      checkOrigin(organization, {
+        origin: nonEmpty(request.header('origin')) ?? nonEmpty(request.header('referer')),
+        address: request.clientAddress,
+      });
+      let body: BootloaderAnswer;
+      try {
+        body = present(organization, request.requestId);
+      } catch (error) {
+        failures.inc({});
+        count(organization.id, (pending) => (pending.failures += 1));
+        throw new Error(`the widget configuration of organization ${organization.key} cannot be answered`, { cause: error });
+      }
+      const elapsedMs = performance.now() - request.startedAt;
+      loads.inc({});
+      duration.observe({}, elapsedMs / 1000);
+      count(organization.id, (pending) => countLoad(pending, now(), elapsedMs));
+      return { status: 200, body };
+    },
+  });
+}
+
+/** A browser that hides its origin sends an empty header; that is no origin. */
+function nonEmpty(header: string | undefined): string | undefined {
+  return header === '' ? undefined : header;
+}
+
+function messagesRoute(deps: ExporterDeps): { route: Route; drain: () => Promise<void> } {
+  const endpoint = deps.ingest.endpoint(messagesEndpoint);
+  const durations = deps.metrics.histogram(fleetMetrics.messageDuration);
+  const writer = createBatchWriter({
+    pool: deps.pool,
+    log: deps.log,
+    endpoint: messagesEndpoint,
+    write: addMessageBatches,
+    rowsOf: (unit) => unit.messages,
+    ...deps.writerLimits,
+    onCommit: endpoint.committed,
+  });
+  endpoint.queue(deps.writerLimits.maxQueueRows, writer.queuedRows);
+
+  const messages = route({
+    method: 'POST',
+    path: '/ingest/widget/messages',
+    summary: 'Durations of message creation, from the chat backend; acknowledged after they are stored',
+    identity: ingestKey(deps.directory),
+    cors: 'none',
+    rateLimit: { policy: 'server_ingest', keys: ({ identity }) => [{ key: identity.keyId, perMinute: 600 }] },
+    body: { rule: serverBody, schema: messageBatch },
+    responses: { 202: messageBatchAccepted },
+    errors: [400, 401, 413, 415, 422, 429, 503],
+    ingest: endpoint,
+    handler: async ({ identity, body, requestId }): Promise<Answer> => {
+      const rows = body.messages.length;
+      const [fate] = await writer.submit([messageUnit(identity.orgId, body, utcDayOf(deps.now()))]);
+      if (fate === undefined || fate.refused) {
+        endpoint.rows('refused', rows);
+        throw new HttpError('ROW_REFUSED', 'the database refused this batch', { issues: [{ path: 'messages', message: 'was refused as a whole' }] });
+      }
+      if (fate.outcome === 'org_gone') throw new HttpError('INVALID_INGEST_KEY', 'the organization of this ingest key was deleted');
+      const duplicate = fate.outcome === 'duplicate';
+      endpoint.rows(duplicate ? 'duplicate' : 'stored', rows);
+      if (!duplicate) for (const { duration_ms, role } of body.messages) durations.observe({ role: role ?? 'unknown' }, duration_ms / 1000);
+      return { status: 202, body: { accepted: duplicate ? 0 : rows, duplicate, requestId } };
+    },
+  });
+  return { route: messages, drain: writer.drain };
+}
+
+/** widget_orgs and widget_orgs_by_last_seen: read from the database, absent while it cannot be read. */
+function fleetCollector({ readPool, metrics, collectorErrors, log, now }: ExporterDeps): { refresh: () => Promise<void>; stop: () => void } {
+  const collector = startCollector({ name: 'widget_health_fleet', read: () => readHealthSummary(readPool, now()), log, errors: collectorErrors });
+  metrics.addSource(() => {
+    const summary = collector.latest();
+    if (summary === undefined) return [];
+    return [
+      {
+        definition: fleetMetrics.orgs,
+        series: Object.entries(summary.byStatus).map(([status, value]) => ({ labels: { status: status.toLowerCase() }, value })),
+      },
+      {
+        definition: fleetMetrics.orgsByLastSeen,
+        series: Object.entries(summary.byLastSeen).map(([band, value]) => ({ labels: { band }, value })),
+      },
+    ];
+  });
+  return collector;
+}
+

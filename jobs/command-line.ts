@@ -1,0 +1,84 @@
+import { parseArgs } from 'node:util';
+import { ConfigError } from '../platform/config.ts';
+import { ProvisioningError } from './provisioning.ts';
+
+/** One flag of a command, always `--name=value`. */
+export interface Flag {
+  summary: string;
+  required: boolean;
+  /** Undefined when the value is usable, else what it must be. */
+  check?: (value: string) => string | undefined;
+}
+
+export interface Command<Flags extends Record<string, Flag>> {
+  name: string;
+  summary: string;
+  flags: Flags;
+  /** Lines for standard output; throws ProvisioningError for what the caller can put right. */
+  run: (values: FlagValues<Flags>) => Promise<string[]>;
+}
+
+type FlagValues<Flags extends Record<string, Flag>> = {
+  [Name in keyof Flags]: Flags[Name]['required'] extends true ? string : string | undefined;
+};
+
+/** What describes a command, without what it does. */
+type Usage = Omit<Command<Record<string, Flag>>, 'run'>;
+
+class UsageError extends Error {}
+
+/** Runs a command and sets the exit code: 0, or 1 with a message that ends with the fix. */
+export async function runCommand<const Flags extends Record<string, Flag>>(
+  command: Command<Flags>,
+  args: readonly string[] = process.argv.slice(2),
+): Promise<void> {
+  if (args.includes('--help')) {
+    process.stdout.write(`${helpText(command)}\n`);
+    return;
+  }
+  try {
+    const lines = await command.run(readFlags(command, args));
+    process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+  } catch (error) {
+    process.exitCode = 1;
+    const isExpected = error instanceof UsageError || error instanceof ProvisioningError || error instanceof ConfigError;
+    const detail = error instanceof Error ? (isExpected ? error.message : describe(error)) : String(error);
+    process.stderr.write(`${command.name}: ${detail}\n`);
+  }
+}
+
+function describe(error: Error): string {
+  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : '';
+  return `${error.message}${cause}`;
+}
+
+function readFlags<Flags extends Record<string, Flag>>(command: Command<Flags>, args: readonly string[]): FlagValues<Flags> {
+  const badShape = args.find((arg) => !/^--[a-z][a-z-]*=/.test(arg));
+  if (badShape !== undefined) throw new UsageError(`${badShape}: flags are written --name=value\n${helpText(command)}`);
+  const { values } = parseFlags(command, args);
+  for (const [name, flag] of Object.entries<Flag>(command.flags)) {
+    const value = values[name];
+    if ((value === undefined || value === '') && flag.required) throw new UsageError(`--${name}= is required\n${helpText(command)}`);
+    const problem = typeof value === 'string' ? flag.check?.(value) : undefined;
+    if (problem !== undefined) throw new UsageError(`--${name}=${String(value)}: ${problem}`);
+  }
+  return values as FlagValues<Flags>;
+}
+
+function parseFlags(command: Usage, args: readonly string[]): { values: Record<string, string | boolean | undefined> } {
+  const options = Object.fromEntries(Object.keys(command.flags).map((name) => [name, { type: 'string' as const }]));
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: false });
+  } catch (error) {
+    throw new UsageError(`${error instanceof Error ? error.message : String(error)}\n${helpText(command)}`, { cause: error });
+  }
+}
+
+function helpText(command: Usage): string {
+  const usage = Object.entries(command.flags).map(([name, { required }]) => (required ? `--${name}=…` : `[--${name}=…]`));
+  return [
+    `usage: ${[command.name, ...usage].join(' ')}`,
+    command.summary,
+    ...Object.entries(command.flags).map(([name, { summary }]) => `  --${name}=  ${summary}`),
+  ].join('\n');
+}

@@ -1,0 +1,85 @@
+import { z } from 'zod';
+import { cleanText } from '../clean-text.ts';
+
+/** Alertmanager's webhook body, version 4. Items are checked one by one: a malformed one must not cost the others. */
+export const alertmanagerWebhook = z.object({ version: z.literal('4'), alerts: z.array(z.unknown()).max(10_000) });
+
+const text = z.string().max(10_000).transform(cleanText);
+const texts = z
+  .record(z.string().max(200), text)
+  .transform((entries) => Object.fromEntries(Object.entries(entries).map(([name, value]) => [cleanText(name), value])));
+const moment = z.iso
+  .datetime({ offset: true })
+  .transform((value) => new Date(value))
+  .refine((date) => !Number.isNaN(date.getTime()), 'must be a moment');
+
+const webhookAlert = z.object({
+  status: z.enum(['firing', 'resolved']),
+  labels: texts.refine((labels) => (labels['alertname'] ?? '') !== '', 'must have an alertname'),
+  annotations: texts.default({}),
+  startsAt: moment,
+  endsAt: moment,
+  fingerprint: z.string().min(1).max(128).transform(cleanText),
+});
+
+export const severities = ['info', 'warning', 'error', 'critical'] as const;
+export type Severity = (typeof severities)[number];
+
+/** One delivered alert as it is stored. Source: contracts/widget-performance.md, POST /ingest/alertmanager. */
+export interface DeliveredAlert {
+  status: 'firing' | 'resolved';
+  orgKey: string | undefined;
+  fingerprint: string;
+  alertname: string;
+  feature: string;
+  severity: Severity;
+  category: string;
+  title: string;
+  message: string;
+  metadata: Record<string, unknown>;
+  labels: Record<string, string>;
+  startsAt: Date;
+  endsAt: Date;
+}
+
+/** Undefined for an item that is no alert. */
+export function parseDeliveredAlert(item: unknown): DeliveredAlert | undefined {
+  const result = webhookAlert.safeParse(item);
+  if (!result.success) return undefined;
+  const { labels, annotations, ...rest } = result.data;
+  const alertname = labels['alertname'] ?? '';
+  return {
+    ...rest,
+    labels,
+    alertname,
+    orgKey: labels['org'],
+    feature: labels['feature'] ?? 'pipeline',
+    severity: severities.find((known) => known === labels['severity']) ?? 'warning',
+    category: labels['category'] ?? 'error_rate',
+    title: annotations['summary'] ?? alertname,
+    message: annotations['description'] ?? '',
+    metadata: metadataOf(annotations),
+  };
+}
+
+const metadataPrefix = 'meta_';
+
+/** Annotations `meta_*` without their prefix: numbers and JSON objects parsed, anything else as text. */
+function metadataOf(annotations: Readonly<Record<string, string>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(annotations)
+      .filter(([name]) => name.startsWith(metadataPrefix))
+      .map(([name, value]) => [name.slice(metadataPrefix.length), metadataValue(value)]),
+  );
+}
+
+function metadataValue(value: string): unknown {
+  if (/^[+-]?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(value.trim())) return Number(value);
+  if (!value.trimStart().startsWith('{')) return value;
+  try {
+    return JSON.parse(value) as unknown;
+  } catch {
+    // Text that merely starts with a brace.
+    return value;
+  }
+}

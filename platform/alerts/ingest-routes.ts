@@ -1,0 +1,46 @@
+import { z } from 'zod';
+import { webhook } from '../auth/identities.ts';
+import { serverBody } from '../http/body.ts';
+import type { ExporterDeps, ExporterSlice } from '../http/exporter-slice.ts';
+import { route, type Answer } from '../http/route.ts';
+import type { Directory } from '../directory/directory.ts';
+import { alertmanagerWebhook, parseDeliveredAlert, type DeliveredAlert } from './events.ts';
+import { storeAlerts, type AlertToStore } from './ingest.ts';
+
+const alertsStored = z.object({ success: z.literal(true), stored: z.int(), failed: z.int() });
+
+/** POST /ingest/alertmanager: Alertmanager's deliveries become rows of the alerts table. 2xx or 503, never 429: it retries 5xx only. */
+export function alertsIngest(deps: ExporterDeps): ExporterSlice {
+  const endpoint = deps.ingest.endpoint('alertmanager');
+  return {
+    routes: [
+      route({
+        method: 'POST',
+        path: '/ingest/alertmanager',
+        summary: "Alertmanager's webhook, version 4",
+        identity: webhook(deps.config.ALERTMANAGER_WEBHOOK_TOKEN),
+        cors: 'none',
+        body: { rule: serverBody, schema: alertmanagerWebhook },
+        responses: { 200: alertsStored },
+        errors: [400, 401, 413, 415, 503],
+        ingest: endpoint,
+        handler: async ({ body }): Promise<Answer> => {
+          const delivered = body.alerts.map(parseDeliveredAlert);
+          const alerts = await Promise.all(delivered.filter((alert) => alert !== undefined).map((alert) => withOrganization(deps.directory, alert)));
+          const { stored, ignored, failed } = await storeAlerts(deps.pool, alerts, deps.now());
+          const malformed = delivered.length - alerts.length;
+          endpoint.rows('stored', stored);
+          endpoint.rows('ignored', ignored);
+          endpoint.rows('refused', failed + malformed);
+          return { status: 200, body: { success: true, stored, failed: failed + malformed } };
+        },
+      }),
+    ],
+  };
+}
+
+/** An alert of an organization that is unknown here is kept, as one of nobody. */
+async function withOrganization(directory: Directory, alert: DeliveredAlert): Promise<AlertToStore> {
+  const organization = alert.orgKey === undefined ? undefined : await directory.organizationByKey(alert.orgKey);
+  return { ...alert, orgId: organization?.id ?? null };
+}

@@ -1,0 +1,21 @@
+import type { Audit } from '../audit.ts';
+import type { Admin, Authenticator, OrgUser } from '../auth/identities.ts';
+import type { Directory } from '../directory/directory.ts';
+import type { Logger } from '../log.ts';
+import type { MetricsRegistry } from '../metrics/registry.ts';
+import type { Pool } from '../postgres/pool.ts';
+import type { Clock } from '../time/utc-day.ts';
+
+/** What the API gives each slice. */
+export interface ApiDeps {
+  /** Connected as observability_api: shows no row outside of withOrg. */
+  orgPool: Pool;
+  /** Connected as observability_admin: all organizations. For administrators only. */
+  adminPool: Pool;
+  directory: Directory;
+  auth: { orgUser: Authenticator<OrgUser>; admin: Authenticator<Admin>; adminKey: Authenticator<undefined> };
+  audit: Audit;
+  metrics: MetricsRegistry;
+  log: Logger;
+  now: Clock;
+}

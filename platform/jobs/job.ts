@@ -1,0 +1,40 @@
+import type { Logger } from '../log.ts';
+import type { Pool, Queryable } from '../postgres/pool.ts';
+import type { Clock } from '../time/utc-day.ts';
+
+/** When a job is due, in UTC. */
+export type Schedule = { every: 'minute' } | { every: 'hour' } | { every: 'day'; at: `${number}:${number}` };
+
+export interface JobContext {
+  pool: Pool;
+  log: Logger;
+  now: Clock;
+  /** Aborted when another replica may take over: stop, nothing more may be written. */
+  signal: AbortSignal;
+  /** Throws when this run lost its lease. A job whose steps are not repeatable calls it in the transaction that makes them count. */
+  fence: (transaction: Queryable) => Promise<void>;
+}
+
+/** Something that runs on a clock, once at a time over all replicas, or by hand: `npm run jobs-run -- --job=<name>`. */
+export interface Job {
+  name: string;
+  schedule: Schedule;
+  summary: string;
+  /** Repeatable: a run that was cut short is simply run again. The result is kept in job_runs. */
+  run: (context: JobContext) => Promise<Readonly<Record<string, unknown>>>;
+}
+
+const secondsOf = { minute: 60, hour: 3600, day: 86_400 } as const;
+
+/** Planned time between two runs. */
+export function intervalSeconds({ every }: Schedule): number {
+  return secondsOf[every];
+}
+
+/** The latest moment, up to and including now, at which the job should have started. */
+export function lastDueAt(schedule: Schedule, now: Date): Date {
+  const intervalMs = intervalSeconds(schedule) * 1000;
+  const [hours = 0, minutes = 0] = schedule.every === 'day' ? schedule.at.split(':').map(Number) : [];
+  const offsetMs = (hours * 60 + minutes) * 60_000;
+  return new Date(Math.floor((now.getTime() - offsetMs) / intervalMs) * intervalMs + offsetMs);
+}
