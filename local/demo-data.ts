@@ -70,7 +70,8 @@ export async function createDemoData(stack: Stack): Promise<DemoOrganization[]> 
            where organizations.key = $1 order by chatbots.created_at limit 1`,
           [key],
         )) ?? (await createChatbot(db, { orgKey: key, name: `${name} chat` })).id;
-      const ingestKey = (await usableKey(db, key, stack.secrets.demoIngestKeys[key])) ?? (await createIngestKey(db, { orgKey: key, name: 'demo' })).key;
+      const ingestKey =
+        (await usableKey(db, key, stack.secrets.demoIngestKeys[key])) ?? (await createIngestKey(db, { orgKey: key, name: 'demo' })).key;
       stack.secrets.demoIngestKeys[key] = ingestKey;
       organizations.push({ ...plan, siteId, chatbotId, ingestKey });
     }

@@ -20,10 +20,7 @@ const themeChangesEveryMs = 150_000;
  * put into a customer's page; the loads in between succeed.
  * A refusal (429, 503) or no answer is said once and changes nothing: the next request comes all the same.
  */
-export function startDemoTraffic(
-  organizations: DemoOrganization[],
-  options: { stack: Stack; write: Write },
-): DemoTraffic {
+export function startDemoTraffic(organizations: DemoOrganization[], options: { stack: Stack; write: Write }): DemoTraffic {
   const { stack, write } = options;
   const exporter = `http://127.0.0.1:${stack.ports.exporter}`;
   const ending = new AbortController();
@@ -89,10 +86,10 @@ async function startThemeChanges(databaseUrl: string, organizations: DemoOrganiz
     client.on('error', () => undefined);
     try {
       await client.connect();
-      await client.query(
-        'update organizations set primary_color = $1, config_updated_at = now() where organizations.key = any($2)',
-        [colours[turn % 2], organizations.map(({ key }) => key)],
-      );
+      await client.query('update organizations set primary_color = $1, config_updated_at = now() where organizations.key = any($2)', [
+        colours[turn % 2],
+        organizations.map(({ key }) => key),
+      ]);
     } catch {
       // The database is away, perhaps stopped to see what happens then: next time.
     } finally {

@@ -53,6 +53,16 @@ test('npm start answers within 15 s, its curl lines work, and Ctrl-C leaves noth
     expect(stdout.slice(stdout.lastIndexOf('\n') + 1), `${command}\n${stdout}`).toMatch(/^20\d$/);
   }
 
+  await waitUntil(
+    async () => {
+      const series = await (await fetch(`http://127.0.0.1:${ports.exporterMetrics}/metrics/orgs`)).text();
+      return ['loads_total{org="demo"}', 'load_failures_total{org="flaky"}', 'domain_mismatch_total{org="misconfigured"}'].every((name) =>
+        new RegExp(`^widget_org_${name} [1-9]`, 'm').test(series),
+      );
+    },
+    { within: 40_000, what: 'a healthy, a failing and a misconfigured organization' },
+  );
+
   const processes = await descendantsOf(stack.pid);
   expect(processes.length).toBeGreaterThanOrEqual(5);
   await pressCtrlC(stack);
@@ -192,7 +202,12 @@ async function freePortOffset(): Promise<number> {
 
 async function descendantsOf(root: number): Promise<number[]> {
   const { stdout } = await promisify(execFile)('ps', ['-eo', 'pid=,ppid=']);
-  const parents = new Map(stdout.trim().split('\n').map((line) => line.trim().split(/\s+/).map(Number) as [number, number]));
+  const parents = new Map(
+    stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/).map(Number) as [number, number]),
+  );
   const descendsFromRoot = (pid: number): boolean => {
     const parent = parents.get(pid);
     return parent !== undefined && (parent === root || descendsFromRoot(parent));

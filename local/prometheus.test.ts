@@ -58,13 +58,7 @@ describe.each([
   test('Prometheus scrapes and alerts on the given ports only', async () => {
     const text = await readFile(configuration().prometheusFile, 'utf8');
     const used = new Set([...text.matchAll(/\d+\.\d+\.\d+\.\d+:\d+/g)].map(([address]) => address));
-    expect([...used].sort()).toEqual([
-      '127.0.0.1:21002',
-      '127.0.0.1:21003',
-      '127.0.0.1:21004',
-      '127.0.0.1:21005',
-      '127.0.0.1:21006',
-    ]);
+    expect([...used].toSorted()).toEqual(['127.0.0.1:21002', '127.0.0.1:21003', '127.0.0.1:21004', '127.0.0.1:21005', '127.0.0.1:21006']);
   });
 
   test('Alertmanager posts to the given exporter with the token from a private file', async () => {

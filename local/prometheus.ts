@@ -154,9 +154,7 @@ function rewriteStrings(key: string, value: unknown, rewrite: Rewrite): unknown 
 /** `host:9464` becomes `127.0.0.1:<our port of that listener>`, inside a URL too. Other addresses stay. */
 function withPorts(address: string, ports: MonitoringPorts): string {
   return address.replace(/[\w.-]+:(\d+)/, (whole, port: string) => {
-    const listener = (Object.keys(writtenPorts) as (keyof MonitoringPorts)[]).find(
-      (name) => writtenPorts[name] === Number(port),
-    );
+    const listener = (Object.keys(writtenPorts) as (keyof MonitoringPorts)[]).find((name) => writtenPorts[name] === Number(port));
     return listener ? `127.0.0.1:${ports[listener]}` : whole;
   });
 }

@@ -140,7 +140,8 @@ describe('GET /api/bootloader', () => {
 
   test('an unknown and an inactive organization are 404 and are not counted', async () => {
     const inactive = await organization({ allowedDomains: ['example.com'], columns: { is_active: false } });
-    for (const headers of [{ 'x-org-key': 'nobody' }, { 'x-site-id': inactive.siteId }]) {
+    const callers: Record<string, string>[] = [{ 'x-org-key': 'nobody' }, { 'x-site-id': inactive.siteId }];
+    for (const headers of callers) {
       const response = await bootloader({ origin: 'https://example.com', ...headers });
       expect(response.status).toBe(404);
       expect(await errorCode(response)).toBe('ORG_NOT_FOUND');

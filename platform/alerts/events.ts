@@ -64,11 +64,11 @@ export function parseDeliveredAlert(item: unknown): DeliveredAlert | undefined {
 
 const metadataPrefix = 'meta_';
 
-/** Annotations `meta_*` without their prefix: numbers and JSON objects parsed, anything else as text. */
+/** Annotations `meta_*` without their prefix: numbers and JSON objects parsed, anything else as text. A template without a sample leaves an empty one. */
 function metadataOf(annotations: Readonly<Record<string, string>>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(annotations)
-      .filter(([name]) => name.startsWith(metadataPrefix))
+      .filter(([name, value]) => name.startsWith(metadataPrefix) && value.trim() !== '')
       .map(([name, value]) => [name.slice(metadataPrefix.length), metadataValue(value)]),
   );
 }

@@ -20,6 +20,7 @@ export function startCollector<T>(options: {
   log: Logger;
   errors: CounterInstrument<{ collector: string }>;
 }): Collector<T> {
+  options.errors.inc({ collector: options.name }, 0);
   let latest: T | undefined;
   let refreshing: Promise<void> | undefined;
 
