@@ -54,26 +54,30 @@ export function startDemoTraffic(organizations: DemoOrganization[], options: { s
       }),
     });
 
-  const themes = startThemeChanges(
-    stack.databaseUrl('observability_jobs'),
-    organizations.filter(({ breaksItsTheme }) => breaksItsTheme),
-    ending.signal,
-  );
-  const requests = (async () => {
+  const traffic = (async () => {
+    // By key, which the exporter remembers apart from the site id: so the failing organization has loaded once, and the
+    // theme that breaks next is seen at once.
+    for (const { key, origin } of organizations) await send('/api/bootloader', { headers: { origin, 'x-org-key': key } });
+    const themes = startThemeChanges(
+      stack.databaseUrl('observability_jobs'),
+      organizations.filter(({ breaksItsTheme }) => breaksItsTheme),
+      ending.signal,
+    );
     while (!ending.signal.aborted && organizations.length > 0) {
       for (const organization of organizations) {
-        await loadWidget(organization);
+        if (ending.signal.aborted) break;
         await pause(pauseMs, ending.signal);
+        await loadWidget(organization);
         if (Math.random() < 0.3) await reportMessages(organization);
-        if (ending.signal.aborted) return;
       }
     }
+    await themes;
   })();
 
   return {
     async stop() {
       ending.abort();
-      await Promise.all([requests, themes]);
+      await traffic;
     },
   };
 }

@@ -38,10 +38,10 @@ function readArguments(args: string[]): { demo: boolean; portOffset: number; hel
 
 const written = new Set<string>();
 
-/** Says each thing once: what fails every second would push everything else off the screen. The log files have it all. */
-function write(name: string, line: string, kind = line): void {
+/** Says what a program repeats once: what fails every second would push all else off the screen. The log files have it. */
+function write(name: string, line: string, kind?: string): void {
   const key = `${name} ${kind}`;
-  if (written.has(key)) return;
+  if (kind !== undefined && written.has(key)) return;
   written.add(key);
   console.log(`${name.padEnd(12)} | ${line}`);
 }

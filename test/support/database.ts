@@ -9,6 +9,9 @@ export interface TestDatabase {
   url(role: DatabaseRole | 'superuser'): string;
   /** Runs as superuser, past row-level security, in UTC. A bigint arrives as a number, a date as `YYYY-MM-DD`. */
   query<Row extends pg.QueryResultRow = pg.QueryResultRow>(sql: string, parameters?: unknown[]): Promise<Row[]>;
+  /** An outage of this database alone: ends every connection and refuses new ones. */
+  refuseConnections(): Promise<void>;
+  acceptConnections(): Promise<void>;
   /** Ends every connection to the database, whoever holds it, and removes it. */
   drop(): Promise<void>;
 }
@@ -32,6 +35,13 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     url,
     async query<Row extends pg.QueryResultRow>(sql: string, parameters?: unknown[]) {
       return (await pool.query<Row>(sql, parameters)).rows;
+    },
+    async refuseConnections() {
+      await runOnce(url('superuser', 'postgres'), `alter database ${name} allow_connections false`);
+      await runOnce(url('superuser', 'postgres'), `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`);
+    },
+    async acceptConnections() {
+      await runOnce(url('superuser', 'postgres'), `alter database ${name} allow_connections true`);
     },
     async drop() {
       await pool.end();
