@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { ClosingLine } from './test/support/closing-line.ts';
 
 // Far from UTC, by half an hour, and with daylight saving: a date that leans on the machine's zone is found out.
 process.env['TZ'] = 'America/St_Johns';
@@ -10,6 +11,7 @@ export default defineConfig({
     exclude: ['**/node_modules/**', '**/dist/**', '**/.data/**'],
     env: { TZ: 'America/St_Johns' },
     pool: 'forks',
+    reporters: ['default', new ClosingLine()],
     testTimeout: 20_000,
     hookTimeout: 30_000,
   },
