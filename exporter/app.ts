@@ -8,7 +8,14 @@ import type { Lifecycle } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/log.ts';
 import { startOrgSeries } from '../platform/metrics/org-series.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../platform/metrics/registry.ts';
-import { exposeBuildInfo, flushInstruments, ingestInstruments, slowQueryCounter, stackMetrics, watchDatabase } from '../platform/metrics/stack.ts';
+import {
+  exposeBuildInfo,
+  flushInstruments,
+  ingestInstruments,
+  slowQueryCounter,
+  stackMetrics,
+  watchDatabase,
+} from '../platform/metrics/stack.ts';
 import { openPool } from '../platform/postgres/pool.ts';
 import type { Clock } from '../platform/time/utc-day.ts';
 import { exporterSlices } from './routes.ts';
@@ -78,13 +85,19 @@ export async function startExporter(options: { config: ExporterConfig; lifecycle
   lifecycle.onStop('collectors', orgSeries.stop);
 
   const monitoring = await listen(
-    metricsListener({ metrics, orgSeries: orgSeries.chunks, token: config.METRICS_TOKEN, log, isReady: () => directory.isLoaded() && !lifecycle.stopping }),
+    metricsListener({
+      metrics,
+      orgSeries: orgSeries.chunks,
+      token: config.METRICS_TOKEN,
+      log,
+      isReady: () => directory.isLoaded() && !lifecycle.stopping,
+    }),
     { port: config.EXPORTER_METRICS_PORT, host: config.METRICS_HOST },
   );
   lifecycle.onStop('metrics listener', monitoring.close);
   lifecycle.onStop('counters', async () => {
     const deadline = performance.now() + flushForMs;
-    await Promise.all(slices.map((slice) => slice.stop?.(deadline)));
+    await Promise.all(slices.map(async (slice) => slice.stop?.(deadline)));
   });
 
   const app = createApp({
@@ -100,10 +113,12 @@ export async function startExporter(options: { config: ExporterConfig; lifecycle
   });
   const publicListener = await listen(app.callback, { port: config.EXPORTER_PORT });
   lifecycle.onStop('public listener', publicListener.close);
-  lifecycle.onStop('requests under way', () => within(drainForMs, Promise.all([app.drain(), ...slices.map((slice) => slice.drain?.())])));
+  lifecycle.onStop('requests under way', () =>
+    within(drainForMs, Promise.all([app.drain(), ...slices.map(async (slice) => slice.drain?.())])),
+  );
 
   const refresh = async (): Promise<void> => {
-    await Promise.all([orgSeries.refresh(), ...slices.map((slice) => slice.refresh?.())]);
+    await Promise.all([orgSeries.refresh(), ...slices.map(async (slice) => slice.refresh?.())]);
   };
   void loadDirectory(directory, lifecycle, log).then(refresh);
   log.info({ port: publicListener.port, metricsPort: monitoring.port }, 'exporter is listening');
@@ -130,4 +145,3 @@ async function within(milliseconds: number, work: Promise<unknown>): Promise<voi
   await Promise.race([work, timeout]);
   clearTimeout(timer);
 }
-

@@ -97,11 +97,23 @@ function runInstruments(metrics: MetricsRegistry): NonNullable<JobRunner['onFini
 }
 
 /** How long ago each job succeeded, and how far ahead partitions reach: from the database, so every replica tells the same. */
-function exposeFreshness(options: { metrics: MetricsRegistry; db: Pool; log: Logger; now: Clock }): { refresh: () => Promise<void>; stop: () => void } {
+function exposeFreshness(options: { metrics: MetricsRegistry; db: Pool; log: Logger; now: Clock }): {
+  refresh: () => Promise<void>;
+  stop: () => void;
+} {
   const { metrics, db, log, now } = options;
   const processStart = now();
   const errors = metrics.counter(stackMetrics.collectorErrors);
-  const freshness = startCollector({ name: 'job_freshness', log, errors, read: () => readJobFreshness(db, jobs.map(({ name }) => name)) });
+  const freshness = startCollector({
+    name: 'job_freshness',
+    log,
+    errors,
+    read: () =>
+      readJobFreshness(
+        db,
+        jobs.map(({ name }) => name),
+      ),
+  });
   const partitions = startCollector({ name: 'partitions', log, errors, read: () => readSecondsAhead(db, partitionedTables, now()) });
   metrics.addSource(() => [
     {

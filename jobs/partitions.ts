@@ -37,7 +37,11 @@ export function partitionJob(tables: readonly PartitionedTable[]): Job {
 }
 
 /** Per table: seconds from now to the end of its newest partition. */
-export async function readSecondsAhead(db: Queryable, tables: readonly PartitionedTable[], now: Date): Promise<{ table: string; seconds: number }[]> {
+export async function readSecondsAhead(
+  db: Queryable,
+  tables: readonly PartitionedTable[],
+  now: Date,
+): Promise<{ table: string; seconds: number }[]> {
   return Promise.all(
     tables.map(async ({ table }) => {
       const newest = (await readPartitions(db, table)).at(-1);

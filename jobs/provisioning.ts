@@ -29,7 +29,10 @@ export async function createOrganization(
       throw new ProvisioningError(`there is an organization with the key ${organization.key}: choose another key`, { cause: error });
     }
     if (sqlStateOf(error) === checkViolation) {
-      throw new ProvisioningError('an organization key has 1 to 63 lower-case letters, digits and hyphens and does not begin with a hyphen', { cause: error });
+      throw new ProvisioningError(
+        'an organization key has 1 to 63 lower-case letters, digits and hyphens and does not begin with a hyphen',
+        { cause: error },
+      );
     }
     throw error;
   }
@@ -53,7 +56,12 @@ export async function createIngestKey(db: Queryable, ingestKey: { orgKey: string
   const orgId = await readOrganizationId(db, ingestKey.orgKey);
   const id = randomUUID();
   const key = `ik_${randomBytes(32).toString('base64url')}`;
-  await db.query('insert into ingest_keys (id, org_id, name, key_hash) values ($1, $2, $3, $4)', [id, orgId, ingestKey.name, digestOf(key)]);
+  await db.query('insert into ingest_keys (id, org_id, name, key_hash) values ($1, $2, $3, $4)', [
+    id,
+    orgId,
+    ingestKey.name,
+    digestOf(key),
+  ]);
   return { id, key };
 }
 

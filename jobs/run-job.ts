@@ -14,7 +14,9 @@ export interface JobRunner {
   onFinished?: (job: string, outcome: 'succeeded' | 'failed', seconds: number) => void;
 }
 
-export type RunOutcome = { ran: false; reason: 'not due' | 'runs elsewhere' } | { ran: true; succeeded: boolean; result?: Readonly<Record<string, unknown>>; error?: unknown };
+export type RunOutcome =
+  | { ran: false; reason: 'not due' | 'runs elsewhere' }
+  | { ran: true; succeeded: boolean; result?: Readonly<Record<string, unknown>>; error?: unknown };
 
 /** Waits before the second and the third attempt. */
 const backoffSeconds = [60, 120];
@@ -65,7 +67,10 @@ async function runLocked(job: Job, runner: JobRunner, attempt: number, lost: Abo
     runner.onFinished?.(job.name, 'succeeded', seconds());
     return { ran: true, succeeded: true, result };
   } catch (error) {
-    log.error({ error, seconds: seconds() }, attempt < maxAttempts ? 'job failed; it will be tried again' : 'job failed for the last time until it is due again');
+    log.error(
+      { error, seconds: seconds() },
+      attempt < maxAttempts ? 'job failed; it will be tried again' : 'job failed for the last time until it is due again',
+    );
     runner.onFinished?.(job.name, 'failed', seconds());
     await finishRun(pool, runId, { status: 'failed', error: error instanceof Error ? error.message : String(error) }, now());
     return { ran: true, succeeded: false, error };

@@ -35,7 +35,9 @@ export async function beginRun(db: Queryable, job: string, attempt: number, star
 
 /** Throws when the run was taken over; else keeps it from being taken over until the transaction ends. */
 export async function fenceRun(transaction: Queryable, runId: number): Promise<void> {
-  const { rowCount } = await transaction.query(`select from job_runs where job_runs.id = $1 and job_runs.status = 'running' for share`, [runId]);
+  const { rowCount } = await transaction.query(`select from job_runs where job_runs.id = $1 and job_runs.status = 'running' for share`, [
+    runId,
+  ]);
   if (rowCount !== 1) throw new Error('this run lost its lease: another replica has taken the job over');
 }
 

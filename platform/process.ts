@@ -10,7 +10,9 @@ export async function main<Name extends Service>(
   service: Name,
   start: (context: { config: ReturnType<typeof readConfig<Name>>; lifecycle: Lifecycle; log: Logger }) => Promise<void>,
 ): Promise<void> {
-  const { values } = parseArgs({ options: { help: { type: 'boolean' }, version: { type: 'boolean' }, 'check-config': { type: 'boolean' } } });
+  const { values } = parseArgs({
+    options: { help: { type: 'boolean' }, version: { type: 'boolean' }, 'check-config': { type: 'boolean' } },
+  });
   if (values.help === true) return print(helpText(service));
   if (values.version === true) return print(version);
   let config: ReturnType<typeof readConfig<Name>>;

@@ -19,8 +19,10 @@ export function parseSite(header: (name: string) => string | undefined, query: U
     return { siteId };
   }
   const orgKey = header('x-org-key') ?? single(query, 'orgKey');
-  if (orgKey === undefined) throw validationError([{ path: 'siteId', message: 'or orgKey is required, as header x-site-id / x-org-key or in the query' }]);
-  if (!orgKeyFormat.test(orgKey)) throw validationError([{ path: 'orgKey', message: 'must be an organization key: lower-case letters, digits and hyphens' }]);
+  if (orgKey === undefined)
+    throw validationError([{ path: 'siteId', message: 'or orgKey is required, as header x-site-id / x-org-key or in the query' }]);
+  if (!orgKeyFormat.test(orgKey))
+    throw validationError([{ path: 'orgKey', message: 'must be an organization key: lower-case letters, digits and hyphens' }]);
   return { orgKey };
 }
 

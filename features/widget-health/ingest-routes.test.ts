@@ -43,7 +43,9 @@ interface Counters {
 function countersOf(orgId: number, isThere: (row: Counters) => boolean): Promise<Counters> {
   return waitUntil(
     async () => {
-      const [row] = await database.query<Counters & Record<string, unknown>>('select * from widget_health_totals where org_id = $1', [orgId]);
+      const [row] = await database.query<Counters & Record<string, unknown>>('select * from widget_health_totals where org_id = $1', [
+        orgId,
+      ]);
       return row !== undefined && isThere(row) ? row : undefined;
     },
     { within: 5000, what: `counters of organization ${orgId}` },
@@ -57,7 +59,11 @@ async function errorCode(response: Response): Promise<string> {
 
 describe('GET /api/bootloader', () => {
   test('answers the configuration of the widget, and counts one load with one sample', async () => {
-    const { id, key, siteId } = await organization({ name: 'Acme Corp', allowedDomains: ['example.com'], columns: { launcher_text: 'Ask us' } });
+    const { id, key, siteId } = await organization({
+      name: 'Acme Corp',
+      allowedDomains: ['example.com'],
+      columns: { launcher_text: 'Ask us' },
+    });
 
     const response = await bootloader({ 'x-site-id': siteId, origin: 'https://example.com', 'x-request-id': 'abc-123' });
 
@@ -234,7 +240,11 @@ describe('GET /api/bootloader', () => {
     const { id, siteId } = await organization({ allowedDomains: ['example.com'] });
     const response = await fetch(`${exporter.url}/api/bootloader`, {
       method: 'OPTIONS',
-      headers: { origin: 'https://anywhere.example', 'access-control-request-method': 'GET', 'access-control-request-headers': 'x-site-id' },
+      headers: {
+        origin: 'https://anywhere.example',
+        'access-control-request-method': 'GET',
+        'access-control-request-headers': 'x-site-id',
+      },
     });
     expect(response.status).toBe(204);
     expect(response.headers.get('access-control-allow-origin')).toBe('*');
@@ -242,7 +252,10 @@ describe('GET /api/bootloader', () => {
     expect(response.headers.get('access-control-max-age')).toBe('86400');
     expect(response.headers.get('access-control-allow-headers')).toBe('content-type,x-site-id,x-org-key,x-request-id');
     await bootloader({ 'x-site-id': siteId, origin: 'https://example.com' });
-    expect(await countersOf(id, (row) => row.widget_loads_total > 0)).toMatchObject({ widget_loads_total: 1, widget_load_failures_total: 0 });
+    expect(await countersOf(id, (row) => row.widget_loads_total > 0)).toMatchObject({
+      widget_loads_total: 1,
+      widget_load_failures_total: 0,
+    });
   });
 
   test('the 121st call of a site from one address in a minute is 429, and neither a load nor a failure', async () => {

@@ -178,7 +178,9 @@ function messagesRoute(deps: ExporterDeps): { route: Route; drain: () => Promise
       const [fate] = await writer.submit([messageUnit(identity.orgId, body, utcDayOf(deps.now()))]);
       if (fate === undefined || fate.refused) {
         endpoint.rows('refused', rows);
-        throw new HttpError('ROW_REFUSED', 'the database refused this batch', { issues: [{ path: 'messages', message: 'was refused as a whole' }] });
+        throw new HttpError('ROW_REFUSED', 'the database refused this batch', {
+          issues: [{ path: 'messages', message: 'was refused as a whole' }],
+        });
       }
       if (fate.outcome === 'org_gone') throw new HttpError('INVALID_INGEST_KEY', 'the organization of this ingest key was deleted');
       const duplicate = fate.outcome === 'duplicate';
@@ -191,8 +193,16 @@ function messagesRoute(deps: ExporterDeps): { route: Route; drain: () => Promise
 }
 
 /** widget_orgs and widget_orgs_by_last_seen: read from the database, absent while it cannot be read. */
-function fleetCollector({ readPool, metrics, collectorErrors, log, now }: ExporterDeps): { refresh: () => Promise<void>; stop: () => void } {
-  const collector = startCollector({ name: 'widget_health_fleet', read: () => readHealthSummary(readPool, now()), log, errors: collectorErrors });
+function fleetCollector({ readPool, metrics, collectorErrors, log, now }: ExporterDeps): {
+  refresh: () => Promise<void>;
+  stop: () => void;
+} {
+  const collector = startCollector({
+    name: 'widget_health_fleet',
+    read: () => readHealthSummary(readPool, now()),
+    log,
+    errors: collectorErrors,
+  });
   metrics.addSource(() => {
     const summary = collector.latest();
     if (summary === undefined) return [];
@@ -209,4 +219,3 @@ function fleetCollector({ readPool, metrics, collectorErrors, log, now }: Export
   });
   return collector;
 }
-

@@ -19,7 +19,15 @@ export interface HealthDelta {
 }
 
 export function emptyHealthDelta(): HealthDelta {
-  return { loads: 0, failures: 0, mismatches: 0, counts: Array<number>(bucketCount).fill(0), sumMs: 0, firstLoadAt: null, lastLoadAt: null };
+  return {
+    loads: 0,
+    failures: 0,
+    mismatches: 0,
+    counts: Array<number>(bucketCount).fill(0),
+    sumMs: 0,
+    firstLoadAt: null,
+    lastLoadAt: null,
+  };
 }
 
 export function countLoad(delta: HealthDelta, at: Date, durationMs: number): void {
@@ -60,8 +68,19 @@ export interface MessageUnit {
 
 export type MessageOutcome = 'stored' | 'duplicate' | 'org_gone';
 
-export function messageUnit(orgId: number, batch: { batchId?: string | undefined; messages: readonly { duration_ms: number }[] }, day: UtcDay): MessageUnit {
-  const unit: MessageUnit = { orgId, batchId: batch.batchId, day, messages: batch.messages.length, counts: emptyHealthDelta().counts, sumMs: 0 };
+export function messageUnit(
+  orgId: number,
+  batch: { batchId?: string | undefined; messages: readonly { duration_ms: number }[] },
+  day: UtcDay,
+): MessageUnit {
+  const unit: MessageUnit = {
+    orgId,
+    batchId: batch.batchId,
+    day,
+    messages: batch.messages.length,
+    counts: emptyHealthDelta().counts,
+    sumMs: 0,
+  };
   for (const { duration_ms } of batch.messages) addSample(unit, duration_ms);
   return unit;
 }
@@ -212,4 +231,3 @@ function firstOfEachBatch(units: readonly MessageUnit[]): MessageUnit[] {
 function bucketColumns(counts: readonly (readonly number[])[]): number[][] {
   return Array.from({ length: bucketCount }, (_, bucket) => counts.map((of) => of[bucket] ?? 0));
 }
-

@@ -22,8 +22,7 @@ afterAll(async () => {
 async function sender(): Promise<{ orgId: number; keyId: string; key: string }> {
   unique += 1;
   const { id, key: orgKey } = await insertOrganization(database, { key: `sender-${unique}` });
-  const db = { query: async (statement: unknown, values?: unknown[]) => ({ rows: await database.query(String(statement), values) }) as never };
-  const { id: keyId, key } = await createIngestKey(db, { orgKey, name: 'backend' });
+  const { id: keyId, key } = await createIngestKey(database.db, { orgKey, name: 'backend' });
   return { orgId: id, keyId, key };
 }
 
@@ -58,15 +57,27 @@ const ms = (...durations: number[]): { duration_ms: number }[] => durations.map(
 describe('POST /ingest/widget/messages', () => {
   test('adds one sample per message to the organization of the key, and no load', async () => {
     const { orgId, keyId, key } = await sender();
-    const response = await send(key, { messages: [{ duration_ms: 40, role: 'user' }, { duration_ms: 1500.4, role: 'assistant' }] }, { 'x-request-id': 'abc-123' });
+    const response = await send(
+      key,
+      {
+        messages: [
+          { duration_ms: 40, role: 'user' },
+          { duration_ms: 1500.4, role: 'assistant' },
+        ],
+      },
+      { 'x-request-id': 'abc-123' },
+    );
     expect(response.status).toBe(202);
     expect(response.headers.get('ratelimit-limit')).toBe('600000');
     expect(await response.json()).toEqual({ accepted: 2, duplicate: false, requestId: 'abc-123' });
     expect(await stored(orgId)).toEqual({ counts: [1, 0, 0, 0, 0, 1, 0], total: 2, sum: 1540, loads: 0, seen: null });
-    await waitUntil(async () => (await database.query('select from ingest_keys where id = $1 and last_used_at is not null', [keyId])).length === 1, {
-      within: 5000,
-      what: 'the use of the key on record',
-    });
+    await waitUntil(
+      async () => (await database.query('select from ingest_keys where id = $1 and last_used_at is not null', [keyId])).length === 1,
+      {
+        within: 5000,
+        what: 'the use of the key on record',
+      },
+    );
   });
 
   test('a repeated batch id is acknowledged and not counted, in either case of its letters', async () => {
@@ -99,7 +110,9 @@ describe('POST /ingest/widget/messages', () => {
   test('the same batch sent many times at once counts once', async () => {
     const { orgId, key } = await sender();
     const batch = { batchId: randomUUID(), messages: ms(10) };
-    const answers = await Promise.all(Array.from({ length: 20 }, async () => (await (await send(key, batch)).json()) as { accepted: number }));
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, async () => (await (await send(key, batch)).json()) as { accepted: number }),
+    );
     expect(answers.reduce((sum, { accepted }) => sum + accepted, 0)).toBe(1);
     expect((await stored(orgId))?.total).toBe(1);
   });
@@ -117,10 +130,14 @@ describe('POST /ingest/widget/messages', () => {
     await blocker.query('select from widget_health_totals where org_id = $1 for update', [orgId]);
     const before = await transactions();
     const first = send(key, { messages: ms(1) });
-    await waitUntil(async () => (await database.query(`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`)).length === 1, {
-      within: 2000,
-      what: 'the first write waiting for the lock',
-    });
+    await waitUntil(
+      async () =>
+        (await database.query(`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`)).length === 1,
+      {
+        within: 2000,
+        what: 'the first write waiting for the lock',
+      },
+    );
     const others = Array.from({ length: 50 }, () => send(key, { messages: ms(1, 2) }));
     await waitUntil(async () => (await queued()) === 100, { within: 1500, what: '100 rows in the queue' });
     await blocker.query('rollback');

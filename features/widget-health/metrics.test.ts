@@ -47,7 +47,9 @@ test('every fleet series is there before anything happened', async () => {
 test('organizations by status and by age of their last load, inactive ones included', async () => {
   const { value } = await scrape(exporter.metricsUrl);
   expect(['ok', 'needs_attention', 'not_connected'].map((status) => value(`widget_orgs{status="${status}"}`))).toEqual([0, 3, 1]);
-  expect(['never', 'lt1h', 'lt24h', 'lt7d', 'gte7d'].map((band) => value(`widget_orgs_by_last_seen{band="${band}"}`))).toEqual([1, 0, 3, 0, 0]);
+  expect(['never', 'lt1h', 'lt24h', 'lt7d', 'gte7d'].map((band) => value(`widget_orgs_by_last_seen{band="${band}"}`))).toEqual([
+    1, 0, 3, 0, 0,
+  ]);
 });
 
 test('an admitted organization has all its series, one that was never seen those that do not need it', async () => {
@@ -56,8 +58,12 @@ test('an admitted organization has all its series, one that was never seen those
   expect(value('widget_org_load_failures_total{org="org-1"}')).toBe(1);
   expect(value('widget_org_domain_mismatch_total{org="org-1"}')).toBe(7);
   expect(value('widget_org_last_seen_timestamp_seconds{org="org-1"}')).toBe(1770379200.5);
-  expect(['ok', 'needs_attention', 'not_connected'].map((status) => value(`widget_org_status{org="org-1",status="${status}"}`))).toEqual([0, 1, 0]);
-  const buckets = [...text.matchAll(/^widget_org_response_duration_seconds_bucket\{org="org-1",le="([^"]+)"\} (\d+)$/gm)].map(([, le, count]) => [le, Number(count)]);
+  expect(['ok', 'needs_attention', 'not_connected'].map((status) => value(`widget_org_status{org="org-1",status="${status}"}`))).toEqual([
+    0, 1, 0,
+  ]);
+  const buckets = [...text.matchAll(/^widget_org_response_duration_seconds_bucket\{org="org-1",le="([^"]+)"\} (\d+)$/gm)].map(
+    ([, le, count]) => [le, Number(count)],
+  );
   expect(buckets).toEqual([
     ['0.05', 1],
     ['0.1', 3],

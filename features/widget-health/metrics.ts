@@ -45,7 +45,11 @@ const org = { org: fromCode } as const;
 /** Per organization, on /metrics/orgs, read from the database: the label `org` holds the organization key. */
 export const orgMetrics = {
   loads: counter({ name: 'widget_org_loads_total', help: 'Stored lifetime widget loads of an organization.', labels: org }),
-  loadFailures: counter({ name: 'widget_org_load_failures_total', help: 'Stored lifetime widget load failures of an organization.', labels: org }),
+  loadFailures: counter({
+    name: 'widget_org_load_failures_total',
+    help: 'Stored lifetime widget load failures of an organization.',
+    labels: org,
+  }),
   domainMismatch: counter({
     name: 'widget_org_domain_mismatch_total',
     help: 'Stored lifetime bootloader calls of an organization that its domain allowlist refused.',

@@ -166,7 +166,7 @@ export function healthOrgSeries(now: () => Date): OrgSeriesSource {
 }
 
 async function* readAdmitted(db: Queryable, admission: Admission, now: () => Date): AsyncGenerator<readonly SeriesFamily[]> {
-  for (let afterId = 0; ; ) {
+  for (let afterId = 0; ;) {
     const { rows } = await db.query<TotalsRow & { id: number; key: string }>({
       // Prepared once per connection: the same statement runs fifty times per refresh at 10,000 organizations.
       name: 'widget_health_org_series',
@@ -179,7 +179,10 @@ async function* readAdmitted(db: Queryable, admission: Admission, now: () => Dat
     });
     const last = rows.at(-1);
     if (last === undefined) return;
-    yield familiesOf(rows.map((row) => ({ org: row.key, totals: presentTotals(row) })), now());
+    yield familiesOf(
+      rows.map((row) => ({ org: row.key, totals: presentTotals(row) })),
+      now(),
+    );
     if (rows.length < pageSize) return;
     afterId = last.id;
   }
@@ -213,8 +216,13 @@ interface OrgTotals {
 }
 
 function counterFamilies(orgs: readonly OrgTotals[]): SeriesFamily[] {
-  const samples = (value: (totals: HealthTotals) => number): Sample[] => orgs.map(({ org, totals }) => ({ labels: { org }, value: value(totals) }));
-  const histograms: HistogramSample[] = orgs.map(({ org, totals }) => ({ labels: { org }, counts: totals.counts, sum: totals.sumMs / 1000 }));
+  const samples = (value: (totals: HealthTotals) => number): Sample[] =>
+    orgs.map(({ org, totals }) => ({ labels: { org }, value: value(totals) }));
+  const histograms: HistogramSample[] = orgs.map(({ org, totals }) => ({
+    labels: { org },
+    counts: totals.counts,
+    sum: totals.sumMs / 1000,
+  }));
   return [
     { definition: orgMetrics.loads, series: samples(({ loads }) => loads) },
     { definition: orgMetrics.loadFailures, series: samples(({ failures }) => failures) },

@@ -62,7 +62,9 @@ async function portal(orgKey: string, headers: Record<string, string> = {}): Pro
 
 async function summary(claims: Record<string, unknown> = {}): Promise<Response> {
   const token = await adminToken({ exp: now.getTime() / 1000 + 600, ...claims });
-  return fetch(`${api.url}/internal/metrics/widget-health-summary`, { headers: { authorization: `Bearer ${token}`, 'x-request-id': 'xyz-789' } });
+  return fetch(`${api.url}/internal/metrics/widget-health-summary`, {
+    headers: { authorization: `Bearer ${token}`, 'x-request-id': 'xyz-789' },
+  });
 }
 
 describe('GET /portal/widget/health', () => {
@@ -235,7 +237,9 @@ describe('GET /internal/metrics/widget-health-summary', () => {
 
 describe('security.widget_health_spike', () => {
   const spikes = (): Promise<Record<string, unknown>[]> =>
-    database.query(`select org_id, actor, details, dedup_key from audit_logs where action = 'security.widget_health_spike' order by org_id`);
+    database.query(
+      `select org_id, actor, details, dedup_key from audit_logs where action = 'security.widget_health_spike' order by org_id`,
+    );
 
   test('is written after the answer for every organization that meets the condition, once a day however often it is read', async () => {
     const failing = await organization('failing', { loads: 250, failures: 50 }, { is_active: false });
@@ -243,7 +247,10 @@ describe('security.widget_health_spike', () => {
     await organization('calm', { loads: 251, failures: 50, mismatches: 19 });
     await organization('silent', { loads: 0, failures: 60 });
     await summary();
-    const written = await waitUntil(async () => ((await spikes()).length === 2 ? spikes() : undefined), { within: 3000, what: 'two spike rows' });
+    const written = await waitUntil(async () => ((await spikes()).length === 2 ? spikes() : undefined), {
+      within: 3000,
+      what: 'two spike rows',
+    });
     expect(written[0]).toEqual({
       org_id: failing.id,
       actor: 'system',

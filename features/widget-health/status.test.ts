@@ -28,7 +28,12 @@ describe('healthStatus', () => {
     ['100 loads, 5 failures', { loads: 100, failures: 5 }, 'NEEDS_ATTENTION', ['FAILURE_RATIO']],
     ['100 loads, 4 failures', { loads: 100, failures: 4 }, 'OK', []],
     ['0 loads, 9 failures, seen 1 h ago', { failures: 9 }, 'OK', []],
-    ['everything at once', { lastSeenAt: hoursAgo(30), mismatches: 1, loads: 10, failures: 10 }, 'NEEDS_ATTENTION', ['STALE', 'DOMAIN_MISMATCH', 'FAILURE_RATIO']],
+    [
+      'everything at once',
+      { lastSeenAt: hoursAgo(30), mismatches: 1, loads: 10, failures: 10 },
+      'NEEDS_ATTENTION',
+      ['STALE', 'DOMAIN_MISMATCH', 'FAILURE_RATIO'],
+    ],
   ])('%s', (_case, changes, status, reasons) => {
     expect(healthStatus(counters(changes), now)).toEqual({ status, reasons });
   });
@@ -56,7 +61,6 @@ describe('the rules in SQL', () => {
   });
   afterAll(() => database.drop());
 
-  const db = { query: async (statement: unknown, values?: unknown[]) => ({ rows: await database.query(String(statement), values) }) as never };
   const moment = fc.option(
     fc.oneof(
       fc.constantFrom(hoursAgo(24), hoursAgo(24, 1), hoursAgo(1), hoursAgo(168), hoursAgo(-1)),
@@ -83,11 +87,11 @@ describe('the rules in SQL', () => {
              widget_load_failures_total = $5, widget_domain_mismatch_total = $6`,
           [orgId, sample.firstEmbedAt, sample.lastSeenAt, sample.loads, sample.failures, sample.mismatches],
         );
-        const { byStatus, byLastSeen } = await readHealthSummary(db, now);
+        const { byStatus, byLastSeen } = await readHealthSummary(database.db, now);
         expect(byStatus[healthStatus(sample, now).status]).toBe(1);
         expect(Object.values(byStatus).reduce((sum, count) => sum + count, 0)).toBe(1);
         expect(Object.values(byLastSeen).reduce((sum, count) => sum + count, 0)).toBe(1);
-        await recordHealthSpikes(db, { now, requestId: null });
+        await recordHealthSpikes(database.db, { now, requestId: null });
         const spikes = await database.query('select from audit_logs');
         expect(spikes).toHaveLength(isHealthSpike(sample) ? 1 : 0);
       }),

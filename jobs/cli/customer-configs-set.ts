@@ -11,7 +11,8 @@ function isWebUrl(value: string): boolean {
 
 await runCommand({
   name: 'customer-configs-set',
-  summary: 'Creates or changes the shop of a domain. Credentials come from WOO_CONSUMER_KEY and WOO_CONSUMER_SECRET, and are stored encrypted.',
+  summary:
+    'Creates or changes the shop of a domain. Credentials come from WOO_CONSUMER_KEY and WOO_CONSUMER_SECRET, and are stored encrypted.',
   flags: {
     org: { required: true, summary: 'key of the organization' },
     domain: {

@@ -8,7 +8,11 @@ await runCommand({
   name: 'ingest-keys-revoke',
   summary: 'Revokes an ingest key; exporters refuse it within a minute.',
   flags: {
-    id: { required: true, summary: 'its id, as ingest-keys-create printed it', check: (value) => (uuid.test(value) ? undefined : 'must be a UUID') },
+    id: {
+      required: true,
+      summary: 'its id, as ingest-keys-create printed it',
+      check: (value) => (uuid.test(value) ? undefined : 'must be a UUID'),
+    },
   },
   run: async ({ id }) => {
     const { revokedAt } = await withJobsDatabase((db) => revokeIngestKey(db, id));

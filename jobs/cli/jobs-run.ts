@@ -13,7 +13,11 @@ await runCommand({
   name: 'jobs-run',
   summary: `Runs one job now, whether it is due or not. Jobs:\n${jobs.map(({ name, summary }) => `  ${name}: ${summary}`).join('\n')}`,
   flags: {
-    job: { required: true, summary: 'name of the job', check: (value) => (names.includes(value) ? undefined : `must be one of ${names.join(', ')}`) },
+    job: {
+      required: true,
+      summary: 'name of the job',
+      check: (value) => (names.includes(value) ? undefined : `must be one of ${names.join(', ')}`),
+    },
   },
   run: async ({ job: name }) => {
     const job = jobs.find((known) => known.name === name);

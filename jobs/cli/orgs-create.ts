@@ -11,7 +11,10 @@ await runCommand({
     domains: { required: false, summary: 'domains that may load its widget, comma-separated: example.com,*.example.org,shop.example:8443' },
   },
   run: async ({ key, name, domains }) => {
-    const allowedDomains = (domains ?? '').split(',').map((domain) => domain.trim()).filter((domain) => domain !== '');
+    const allowedDomains = (domains ?? '')
+      .split(',')
+      .map((domain) => domain.trim())
+      .filter((domain) => domain !== '');
     const { id, siteId } = await withJobsDatabase((db) => createOrganization(db, { key, name, allowedDomains }));
     return [`id       ${id}`, `key      ${key}`, `site id  ${siteId}`];
   },

@@ -26,7 +26,9 @@ export function alertsIngest(deps: ExporterDeps): ExporterSlice {
         ingest: endpoint,
         handler: async ({ body }): Promise<Answer> => {
           const delivered = body.alerts.map(parseDeliveredAlert);
-          const alerts = await Promise.all(delivered.filter((alert) => alert !== undefined).map((alert) => withOrganization(deps.directory, alert)));
+          const alerts = await Promise.all(
+            delivered.filter((alert) => alert !== undefined).map((alert) => withOrganization(deps.directory, alert)),
+          );
           const { stored, ignored, failed } = await storeAlerts(deps.pool, alerts, deps.now());
           const malformed = delivered.length - alerts.length;
           endpoint.rows('stored', stored);

@@ -21,7 +21,7 @@ export interface StoredAlerts {
  */
 export function storeAlerts(pool: Pool, alerts: readonly AlertToStore[], receivedAt: Date): Promise<StoredAlerts> {
   return pool.transaction(async (transaction) => {
-    const fingerprints = [...new Set(alerts.map(({ fingerprint }) => fingerprint))].sort();
+    const fingerprints = [...new Set(alerts.map(({ fingerprint }) => fingerprint))].toSorted();
     for (const fingerprint of fingerprints) {
       await transaction.query('select pg_advisory_xact_lock(hashtextextended($1, 1))', [fingerprint]);
     }

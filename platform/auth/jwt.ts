@@ -1,4 +1,4 @@
-import { createLocalJWKSet, errors, jwtVerify, type JSONWebKeySet, type JWTPayload, type JWTVerifyGetKey } from 'jose';
+import { createLocalJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
 import { z } from 'zod';
 import { HttpError } from '../http/errors.ts';
 import type { Logger } from '../log.ts';
@@ -37,7 +37,8 @@ export function createJwtVerifier(options: JwtOptions): VerifyJwt {
       if (jwks !== undefined) return (await jwtVerify(token, jwks, rules())).payload;
       throw new Error('neither a secret nor a JWKS URL');
     } catch (error) {
-      if (error instanceof errors.JWTExpired) throw new HttpError('TOKEN_EXPIRED', 'the token has expired; sign in again', { cause: error });
+      if (error instanceof errors.JWTExpired)
+        throw new HttpError('TOKEN_EXPIRED', 'the token has expired; sign in again', { cause: error });
       throw new HttpError('UNAUTHENTICATED', 'the token is not valid', { cause: error });
     }
   };
@@ -63,7 +64,7 @@ function createJwks(url: string, { now, log }: Pick<JwtOptions, 'now' | 'log'>):
     try {
       const response = await fetch(url, { signal: AbortSignal.timeout(fetchTimeoutMs), redirect: 'error' });
       if (!response.ok) throw new Error(`the JWKS URL answered ${response.status}`);
-      current = createLocalJWKSet(keySet.parse(await response.json()) as JSONWebKeySet);
+      current = createLocalJWKSet(keySet.parse(await response.json()));
     } catch (error) {
       log.warn({ error }, 'could not fetch the signing keys; those in hand stay in use');
     }

@@ -26,10 +26,7 @@ const refreshPatienceMs = 250;
 /** Organizations, chatbots and keys at most; also bounds what unknown keys can occupy. */
 const maxEntries = 100_000;
 
-export function createCachedLookup<Value>(options: {
-  read: (key: string) => Promise<Value | undefined>;
-  now: Clock;
-}): CachedLookup<Value> {
+export function createCachedLookup<Value>(options: { read: (key: string) => Promise<Value | undefined>; now: Clock }): CachedLookup<Value> {
   const entries = new LRUCache<string, Entry<Value>>({ max: maxEntries });
   const reading = new Map<string, Promise<Value | undefined>>();
   let lastFailure: { at: number; error: DatabaseUnavailableError } | undefined;

@@ -47,7 +47,7 @@ export function createDirectory({ db, now, log }: { db: Queryable; now: Clock; l
   let loaded = false;
 
   async function load(): Promise<void> {
-    for (let afterId = 0; ; ) {
+    for (let afterId = 0; ;) {
       const page = await readOrganizationsAfter(db, afterId, pageSize);
       for (const organization of page) {
         byKey.put(organization.key, organization);

@@ -64,7 +64,9 @@ export async function readOrganizationByKey(db: Queryable, key: string): Promise
 }
 
 export async function readOrganizationBySiteId(db: Queryable, siteId: string): Promise<Organization | undefined> {
-  const { rows } = await db.query<OrganizationRow>(`select ${organizationColumns} from organizations where organizations.site_id = $1`, [siteId]);
+  const { rows } = await db.query<OrganizationRow>(`select ${organizationColumns} from organizations where organizations.site_id = $1`, [
+    siteId,
+  ]);
   return rows.map(presentOrganization)[0];
 }
 

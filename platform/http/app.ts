@@ -2,6 +2,7 @@ import cors from '@koa/cors';
 import Router from '@koa/router';
 import Koa, { type Context, type Middleware, type Next } from 'koa';
 import helmet from 'koa-helmet';
+import type { RequestListener } from 'node:http';
 import type { Logger } from '../log.ts';
 import type { MetricsRegistry } from '../metrics/registry.ts';
 import { stackMetrics, type RejectionReason, type Service } from '../metrics/stack.ts';
@@ -25,7 +26,7 @@ export interface AppOptions {
 }
 
 export interface App {
-  callback: ReturnType<Koa['callback']>;
+  callback: RequestListener;
   routes: readonly Route[];
   /** Resolves when no request is being answered and no work after an answer is running. */
   drain(): Promise<void>;
@@ -94,7 +95,8 @@ export function createApp(options: AppOptions): App {
       await next();
     } catch (thrown) {
       const error = toHttpError(thrown);
-      if (error.status === 500) log.error({ error: error.cause, requestId: ctx.state['requestId'] as string, path: ctx.path }, 'a request failed');
+      if (error.status === 500)
+        log.error({ error: error.cause, requestId: ctx.state['requestId'] as string, path: ctx.path }, 'a request failed');
       const reason = rejectionReasons[error.code];
       if (reason !== undefined) (ctx.state['route'] as Route | undefined)?.ingest?.rejected(reason);
       ctx.status = error.status;
@@ -105,7 +107,8 @@ export function createApp(options: AppOptions): App {
 
   async function answerRoute(route: Route, ctx: Context): Promise<void> {
     ctx.state['route'] = route;
-    if (options.isStopping()) throw new HttpError('SHUTTING_DOWN', 'the service is shutting down; send it again', { headers: { Connection: 'close' } });
+    if (options.isStopping())
+      throw new HttpError('SHUTTING_DOWN', 'the service is shutting down; send it again', { headers: { Connection: 'close' } });
     const answer: Answer = await route.run(ctx, deps);
     ctx.status = answer.status;
     ctx.set({ 'Cache-Control': 'no-store', ...answer.headers });
@@ -122,13 +125,14 @@ export function createApp(options: AppOptions): App {
   }
 
   koa.on('error', (error: unknown) => log.error({ error }, 'a request failed outside of its route'));
+  const handle = koa.callback();
   return {
-    callback: koa.callback(),
+    callback: (request, response) => void handle(request, response),
     routes: options.routes,
     drain: async () => {
       // Twice: work after an answer begins when the answer ends. Requests that come now are refused at once and not waited for.
-      await Promise.allSettled([...inFlight]);
-      await Promise.allSettled([...inFlight]);
+      await Promise.allSettled(inFlight);
+      await Promise.allSettled(inFlight);
     },
   };
 }
@@ -200,7 +204,8 @@ function requestInstruments({ service, routes, metrics, log }: AppOptions): (ctx
   const duration = metrics.histogram(stackMetrics.httpDuration);
   for (const { path, method, responses, errors } of routes) {
     duration.zero({ service, route: path, method });
-    for (const status of [...Object.keys(responses), ...errors, 500]) requests.inc({ service, route: path, method, status: String(status) }, 0);
+    for (const status of [...Object.keys(responses), ...errors, 500])
+      requests.inc({ service, route: path, method, status: String(status) }, 0);
   }
   return (ctx, elapsedMs) => {
     const matched = (ctx.state['route'] as Route | undefined)?.path;
@@ -208,6 +213,9 @@ function requestInstruments({ service, routes, metrics, log }: AppOptions): (ctx
     const method = knownMethods.has(ctx.method) ? ctx.method : 'other';
     requests.inc({ service, route, method, status: String(ctx.res.statusCode) });
     duration.observe({ service, route, method }, elapsedMs / 1000);
-    log.debug({ requestId: ctx.state['requestId'] as string, route, method, status: ctx.res.statusCode, ms: Math.round(elapsedMs) }, 'request');
+    log.debug(
+      { requestId: ctx.state['requestId'] as string, route, method, status: ctx.res.statusCode, ms: Math.round(elapsedMs) },
+      'request',
+    );
   };
 }

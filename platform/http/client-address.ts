@@ -22,7 +22,10 @@ function normalize(text: string): string | undefined {
 /** What a rate limit counts as one caller: the address, or the /64 network of an IPv6 address, which is what one household gets. */
 export function rateLimitAddress(address: string): string {
   if (!ipaddr.IPv6.isValid(address)) return address;
-  return `${ipaddr.IPv6.parse(address).parts.slice(0, 4).map((part) => part.toString(16)).join(':')}::/64`;
+  return `${ipaddr.IPv6.parse(address)
+    .parts.slice(0, 4)
+    .map((part) => part.toString(16))
+    .join(':')}::/64`;
 }
 
 export function isLoopback(address: string): boolean {

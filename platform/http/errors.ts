@@ -51,7 +51,11 @@ export class HttpError extends Error {
   readonly issues: readonly FieldIssue[] | undefined;
   readonly headers: Readonly<Record<string, string>>;
 
-  constructor(code: ErrorCode, message: string, options: { issues?: readonly FieldIssue[]; headers?: Record<string, string>; cause?: unknown } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { issues?: readonly FieldIssue[]; headers?: Record<string, string>; cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.status = statusOfCode[code];
@@ -75,7 +79,9 @@ export function toHttpError(error: unknown): HttpError {
     return new HttpError('INGEST_OVERLOADED', 'too much is waiting to be written; send it again in a second', { cause: error });
   }
   if (error instanceof NotWrittenError || error instanceof DatabaseUnavailableError) {
-    return new HttpError('DATABASE_UNAVAILABLE', 'the database is not available now; send the request again with the same ids', { cause: error });
+    return new HttpError('DATABASE_UNAVAILABLE', 'the database is not available now; send the request again with the same ids', {
+      cause: error,
+    });
   }
   return new HttpError('INTERNAL_ERROR', 'the request failed; quote the request id when you report it', { cause: error });
 }

@@ -47,7 +47,9 @@ export function metricsListener(options: MetricsListenerOptions): RequestListene
     const isScrape = path === '/metrics' || (path === '/metrics/orgs' && orgSeries !== undefined);
     if (!isScrape) return answerText(response, 404, 'not found; this port serves /metrics, /healthz and /readyz\n');
     if (!isAllowed(request)) return answerText(response, 401, 'the metrics token is missing or wrong\n');
-    void scrape(response, () => (path === '/metrics' || orgSeries === undefined ? sendText(response, options.metrics) : sendChunks(response, orgSeries())));
+    void scrape(response, () =>
+      path === '/metrics' || orgSeries === undefined ? sendText(response, options.metrics) : sendChunks(response, orgSeries()),
+    );
   };
 }
 

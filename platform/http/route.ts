@@ -147,7 +147,12 @@ function headerOf(ctx: Context, name: string): string | undefined {
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-function limit<Identity>(ctx: Context, { policy, keys }: RateLimitPolicy<Identity>, caller: RateLimitCaller<Identity>, deps: RouteDeps): void {
+function limit<Identity>(
+  ctx: Context,
+  { policy, keys }: RateLimitPolicy<Identity>,
+  caller: RateLimitCaller<Identity>,
+  deps: RouteDeps,
+): void {
   const state = deps.limiter.count(policy, keys(caller));
   ctx.set({
     'RateLimit-Limit': String(state.limit),

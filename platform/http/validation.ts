@@ -17,7 +17,9 @@ function fieldIssues(issue: z.core.$ZodIssue, position: number): FieldIssue[] {
 }
 
 function messageOf(issue: z.core.$ZodIssue): string {
-  return issue.code === 'invalid_type' && issue.input === undefined && issue.message.endsWith('received undefined') ? 'is required' : lowerFirst(issue.message);
+  return issue.code === 'invalid_type' && issue.input === undefined && issue.message.endsWith('received undefined')
+    ? 'is required'
+    : lowerFirst(issue.message);
 }
 
 function lowerFirst(text: string): string {

@@ -57,7 +57,7 @@ export function createMetricsRegistry(options: { defaultMetrics: boolean }): Met
   const sources: FamilySource[] = [];
   const known: MetricDefinition[] = [];
 
-  function declare<D extends MetricDefinition>(definition: D): { name: string; help: string; labelNames: string[]; registers: Registry[] } {
+  function declare(definition: MetricDefinition): { name: string; help: string; labelNames: string[]; registers: Registry[] } {
     known.push(definition);
     return { name: definition.name, help: definition.help, labelNames: Object.keys(definition.labels), registers: [registry] };
   }

@@ -220,7 +220,10 @@ export function ingestInstruments(metrics: MetricsRegistry): IngestInstruments {
 }
 
 /** Instruments of the fire-and-forget counters of all slices of one process. */
-export function flushInstruments(metrics: MetricsRegistry, now: Clock): { flushed(succeeded: boolean): void; watch(pendingOrgs: () => number): void } {
+export function flushInstruments(
+  metrics: MetricsRegistry,
+  now: Clock,
+): { flushed(succeeded: boolean): void; watch(pendingOrgs: () => number): void } {
   const failures = metrics.counter(stackMetrics.flushFailures);
   const lastSuccess = metrics.gauge(stackMetrics.flushLastSuccess);
   const pending: (() => number)[] = [];
@@ -234,7 +237,6 @@ export function flushInstruments(metrics: MetricsRegistry, now: Clock): { flushe
     watch: (pendingOrgs) => pending.push(pendingOrgs),
   };
 }
-
 
 export function slowQueryCounter(metrics: MetricsRegistry, service: Service): () => void {
   const slow = metrics.counter(stackMetrics.slowQueries);

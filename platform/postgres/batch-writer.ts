@@ -173,7 +173,8 @@ export function createBatchWriter<Unit, Outcome>(options: BatchWriterOptions<Uni
     } catch (error) {
       const fault = faultOf(error);
       if (fault !== 'row') {
-        if (fault === 'ours') options.log.error({ error, endpoint: options.endpoint }, 'a write is wrong: does the schema match this version? run migrate');
+        if (fault === 'ours')
+          options.log.error({ error, endpoint: options.endpoint }, 'a write is wrong: does the schema match this version? run migrate');
         for (const { request } of placed) failed.set(request, error);
         return;
       }

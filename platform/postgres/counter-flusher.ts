@@ -107,7 +107,7 @@ export function createCounterFlusher<Delta>(options: CounterFlusherOptions<Delta
   }
 
   function takePending(): { flush: FlushId; entries: [number, Delta][] } {
-    const entries = [...pending].sort(([left], [right]) => left - right);
+    const entries = [...pending].toSorted(([left], [right]) => left - right);
     pending = new Map();
     return { flush: { id: randomUUID(), day: utcDayOf(options.now()) }, entries };
   }

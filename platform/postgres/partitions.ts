@@ -47,9 +47,7 @@ export async function indexClosedPartitions(db: Queryable, table: PartitionedTab
   );
   const indexed: string[] = [];
   for (const { partition } of rows) {
-    const built = await retryWhileLocked(() =>
-      db.query<{ built: boolean }>('select index_closed_partition($1) as built', [partition]),
-    );
+    const built = await retryWhileLocked(() => db.query<{ built: boolean }>('select index_closed_partition($1) as built', [partition]));
     if (built.rows[0]?.built === true) indexed.push(partition);
   }
   return indexed;

@@ -53,12 +53,17 @@ const typeParsers: Record<number, (text: string) => unknown> = {
 };
 const bigintArray = 1016;
 const parseBigintArray = (text: string): number[] =>
-  text === '{}' ? [] : text.slice(1, -1).split(',').map((item) => typeParsers[pg.types.builtins.INT8]?.(item) as number);
+  text === '{}'
+    ? []
+    : text
+        .slice(1, -1)
+        .split(',')
+        .map((item) => typeParsers[pg.types.builtins.INT8]?.(item) as number);
 
 export const types: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
     if (oid === bigintArray) return parseBigintArray;
-    return typeParsers[oid] ?? pg.types.getTypeParser(oid, format as 'text');
+    return typeParsers[oid] ?? pg.types.getTypeParser(oid, format);
   }) as pg.CustomTypesConfig['getTypeParser'],
 };
 

@@ -48,14 +48,17 @@ const allowed: Record<string, string[]> = {
 describe('imports', () => {
   test('point down only: exporter | api | jobs | local -> features -> platform', () => {
     const wrong = product().flatMap(({ path, imports }) =>
-      imports.filter((imported) => allowed[topOf(path)]?.includes(topOf(imported)) === false).map((imported) => `${path} imports ${imported}`),
+      imports
+        .filter((imported) => allowed[topOf(path)]?.includes(topOf(imported)) === false)
+        .map((imported) => `${path} imports ${imported}`),
     );
     expect(wrong).toEqual([]);
     expect(product().length).toBeGreaterThan(50);
   });
 
   test('slices never import each other', () => {
-    const sliceOf = (path: string): string | undefined => (topOf(path) === 'features' && path.split('/').length > 2 ? path.split('/')[1] : undefined);
+    const sliceOf = (path: string): string | undefined =>
+      topOf(path) === 'features' && path.split('/').length > 2 ? path.split('/')[1] : undefined;
     const wrong = files.flatMap(({ path, imports }) =>
       imports
         .filter((imported) => sliceOf(path) !== undefined && sliceOf(imported) !== undefined && sliceOf(path) !== sliceOf(imported))
@@ -67,7 +70,9 @@ describe('imports', () => {
   test('of tests and of bench stay out of the product', () => {
     const wrong = product()
       .filter(({ path }) => topOf(path) !== 'bench')
-      .flatMap(({ path, imports }) => imports.filter((imported) => ['test', 'bench'].includes(topOf(imported))).map((imported) => `${path} imports ${imported}`));
+      .flatMap(({ path, imports }) =>
+        imports.filter((imported) => ['test', 'bench'].includes(topOf(imported))).map((imported) => `${path} imports ${imported}`),
+      );
     expect(wrong).toEqual([]);
   });
 });
@@ -76,7 +81,9 @@ describe('slices', () => {
   const everySlice = ['events.ts', 'ingest.ts', 'ingest-routes.ts', 'metrics.ts', 'queries.ts', 'read-routes.ts', 'tables.ts'];
 
   test('have the same file names, and names.ts knows exactly the folders there are', async () => {
-    const folders = (await readdir(join(root, 'features'), { withFileTypes: true })).filter((entry) => entry.isDirectory()).map(({ name }) => name);
+    const folders = (await readdir(join(root, 'features'), { withFileTypes: true }))
+      .filter((entry) => entry.isDirectory())
+      .map(({ name }) => name);
     expect(folders.toSorted()).toEqual([...featureNames].toSorted());
     for (const name of featureNames) expect(await readdir(join(root, 'features', name)), name).toEqual(expect.arrayContaining(everySlice));
   });
@@ -93,7 +100,9 @@ describe('slices', () => {
     const mayName = new Set(['features/names.ts', 'exporter/routes.ts', 'api/routes.ts', 'jobs/jobs.ts']);
     const wrong = product()
       .filter(({ path }) => ['platform', 'exporter', 'api', 'jobs'].includes(topOf(path)) && !mayName.has(path))
-      .flatMap(({ path, imports }) => imports.filter((imported) => topOf(imported) === 'features').map((imported) => `${path} imports ${imported}`));
+      .flatMap(({ path, imports }) =>
+        imports.filter((imported) => topOf(imported) === 'features').map((imported) => `${path} imports ${imported}`),
+      );
     expect(wrong).toEqual([]);
   });
 });
@@ -113,17 +122,24 @@ describe('code', () => {
 
   test('holds SQL of slices in queries.ts, ingest.ts and rollup.ts only', () => {
     const statement = /`\s*(select|insert into|update|delete from|with)\s/i;
-    const wrong = product().filter(({ path, text }) => topOf(path) === 'features' && !/\/(queries|ingest|rollup)\.ts$/.test(path) && statement.test(text));
+    const wrong = product().filter(
+      ({ path, text }) => topOf(path) === 'features' && !/\/(queries|ingest|rollup)\.ts$/.test(path) && statement.test(text),
+    );
     expect(wrong.map(({ path }) => path)).toEqual([]);
   });
 
   test('has no folder or file with a name that says nothing', () => {
-    const wrong = files.filter(({ path }) => /(^|\/)(utils?|helpers?|lib|common|shared|types|misc)(\.ts|\/)|-(service|manager)\.ts$/.test(path));
+    const wrong = files.filter(({ path }) =>
+      /(^|\/)(utils?|helpers?|lib|common|shared|types|misc)(\.ts|\/)|-(service|manager)\.ts$/.test(path),
+    );
     expect(wrong.map(({ path }) => path)).toEqual([]);
   });
 
   test('of tests neither sleeps nor skips nor focuses', () => {
-    const wrong = files.filter(({ path, text }) => path.endsWith('.test.ts') && path !== 'test/contract/architecture.test.ts' && /\.(only|todo)\(|await (sleep|delay)\(/.test(text));
+    const wrong = files.filter(
+      ({ path, text }) =>
+        path.endsWith('.test.ts') && path !== 'test/contract/architecture.test.ts' && /\.(only|todo)\(|await (sleep|delay)\(/.test(text),
+    );
     expect(wrong.map(({ path }) => path)).toEqual([]);
   });
 });

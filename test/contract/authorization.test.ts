@@ -17,12 +17,11 @@ beforeAll(async () => {
   database = await createTestDatabase();
   exporter = await runExporter(database);
   api = await runApi(database);
-  const db = { query: async (statement: unknown, values?: unknown[]) => ({ rows: await database.query(String(statement), values) }) as never };
   await insertOrganization(database, { key: 'own' });
   await insertOrganization(database, { key: 'deactivated', columns: { is_active: false } });
-  const ingestKey = await createIngestKey(db, { orgKey: 'own', name: 'own' });
-  const revoked = await createIngestKey(db, { orgKey: 'own', name: 'revoked' });
-  await revokeIngestKey(db, revoked.id);
+  const ingestKey = await createIngestKey(database.db, { orgKey: 'own', name: 'own' });
+  const revoked = await createIngestKey(database.db, { orgKey: 'own', name: 'revoked' });
+  await revokeIngestKey(database.db, revoked.id);
   const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` });
   const expired = Math.floor(Date.now() / 1000) - 120;
   callers = {
@@ -134,7 +133,10 @@ describe('two organizations side by side', () => {
     const markers = { left: 111_111, right: 222_222 };
     for (const [key, marker] of Object.entries(markers)) {
       const { id } = await insertOrganization(database, { key, name: `Marker ${key}` });
-      await database.query('insert into widget_health_totals (org_id, widget_loads_total, widget_domain_mismatch_total) values ($1, $2, $2)', [id, marker]);
+      await database.query(
+        'insert into widget_health_totals (org_id, widget_loads_total, widget_domain_mismatch_total) values ($1, $2, $2)',
+        [id, marker],
+      );
     }
     const read = async (key: string): Promise<string> =>
       (await fetch(`${api.url}/portal/widget/health`, { headers: { authorization: `Bearer ${await portalToken(key)}` } })).text();

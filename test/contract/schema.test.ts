@@ -36,7 +36,9 @@ const tables = (): Promise<{ name: string; partition: boolean; secured: boolean;
 
 describe('tenancy', () => {
   test('every tenant table has org_id bigint not null, first in its primary key and in every unique constraint', async () => {
-    const tenant = (await tables()).filter(({ name, partition }) => !partition && name !== 'organizations' && ![...withoutOrganization, ...controlTables].includes(name));
+    const tenant = (await tables()).filter(
+      ({ name, partition }) => !partition && name !== 'organizations' && ![...withoutOrganization, ...controlTables].includes(name),
+    );
     expect(tenant.filter(({ org, nullable }) => !org || nullable).map(({ name }) => name)).toEqual([]);
     const uniques = await database.query<{ name: string; first: string }>(
       `select i.indrelid::regclass::text as name, a.attname::text as first
@@ -57,14 +59,30 @@ describe('tenancy', () => {
     const [own, other] = [await insertOrganization(database, { key: 'own' }), await insertOrganization(database, { key: 'other' })];
     for (const { id } of [own, other]) {
       await database.query('insert into widget_health_totals (org_id) values ($1)', [id]);
-      await database.query(`insert into alerts (org_id, fingerprint, alertname, feature, severity, category, title, message, labels, starts_at, last_seen_at)
-        values ($1, $2, 'A', 'pipeline', 'info', 'c', 't', 'm', '{}', now(), now())`, [id, `f${id}`]);
-      await database.query(`insert into ingest_keys (id, org_id, name, key_hash) values (gen_random_uuid(), $1, 'k', sha256($2::text::bytea))`, [id, id]);
+      await database.query(
+        `insert into alerts (org_id, fingerprint, alertname, feature, severity, category, title, message, labels, starts_at, last_seen_at)
+        values ($1, $2, 'A', 'pipeline', 'info', 'c', 't', 'm', '{}', now(), now())`,
+        [id, `f${id}`],
+      );
+      await database.query(
+        `insert into ingest_keys (id, org_id, name, key_hash) values (gen_random_uuid(), $1, 'k', sha256($2::text::bytea))`,
+        [id, id],
+      );
       await database.query(`insert into chatbots (id, org_id, name) values (gen_random_uuid(), $1, 'c')`, [id]);
     }
     await asRole('observability_api', async (client) => {
-      for (const table of ['organizations', 'widget_health_totals', 'alerts', 'chatbots', 'ingest_keys', 'customer_configs', 'ingest_batches', 'rollup_dirty_days']) {
-        const count = async (): Promise<number> => Number((await client.query<{ count: string }>(`select count(*) from ${table}`)).rows[0]?.count);
+      for (const table of [
+        'organizations',
+        'widget_health_totals',
+        'alerts',
+        'chatbots',
+        'ingest_keys',
+        'customer_configs',
+        'ingest_batches',
+        'rollup_dirty_days',
+      ]) {
+        const count = async (): Promise<number> =>
+          Number((await client.query<{ count: string }>(`select count(*) from ${table}`)).rows[0]?.count);
         expect(await count(), `${table} before`).toBe(0);
         await client.query('begin');
         await client.query(`select set_config('app.org_id', $1, true)`, [String(own.id)]);
@@ -80,7 +98,9 @@ describe('tenancy', () => {
     await asRole('observability_api', async (client) => {
       await client.query('begin');
       await client.query(`select set_config('app.org_id', '1', true)`);
-      await expect(client.query(`insert into audit_logs (org_id, actor, action) values ($1, 'a', 'b')`, [id])).rejects.toThrow('row-level security');
+      await expect(client.query(`insert into audit_logs (org_id, actor, action) values ($1, 'a', 'b')`, [id])).rejects.toThrow(
+        'row-level security',
+      );
       await client.query('rollback');
       await expect(client.query(`update alerts set message = 'gone'`)).rejects.toThrow('permission denied');
       await expect(client.query(`delete from alerts`)).rejects.toThrow('permission denied');
@@ -140,17 +160,22 @@ describe('roles', () => {
 
   test('an organization key can never be the overflow organization', async () => {
     for (const key of ['__overflow__', '-a', 'A', '', 'a'.repeat(64)]) {
-      await expect(database.query(`insert into organizations (key, site_id, name) values ($1, 'site_0123456789abcdef', 'x')`, [key]), key).rejects.toThrow(
-        'organizations_key_check',
-      );
+      await expect(
+        database.query(`insert into organizations (key, site_id, name) values ($1, 'site_0123456789abcdef', 'x')`, [key]),
+        key,
+      ).rejects.toThrow('organizations_key_check');
     }
   });
 });
 
 describe('partitions', () => {
   test('exist from 8 days back to 14 days ahead as soon as the schema does, without a default partition', async () => {
-    const partitions = await database.query<{ partition: string; lower_bound: string; upper_bound: string }>(`select * from partitions_of('ingest_batches')`);
-    const [bounds] = await database.query<{ first: string; last: string }>(`select (current_date - 8)::date as first, (current_date + 15)::date as last`);
+    const partitions = await database.query<{ partition: string; lower_bound: string; upper_bound: string }>(
+      `select * from partitions_of('ingest_batches')`,
+    );
+    const [bounds] = await database.query<{ first: string; last: string }>(
+      `select (current_date - 8)::date as first, (current_date + 15)::date as last`,
+    );
     expect(partitions[0]?.lower_bound).toBe(bounds?.first);
     expect(partitions.at(-1)?.upper_bound).toBe(bounds?.last);
     expect(partitions[0]?.partition).toBe(`ingest_batches_p${bounds?.first.replaceAll('-', '')}`);

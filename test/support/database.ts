@@ -2,13 +2,15 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject } from 'vitest';
 import type { DatabaseRole } from '../../local/database-roles.ts';
-import { types } from '../../platform/postgres/pool.ts';
+import { types, type Queryable } from '../../platform/postgres/pool.ts';
 
 export interface TestDatabase {
   readonly name: string;
   url(role: DatabaseRole | 'superuser'): string;
   /** Runs as superuser, past row-level security, in UTC. A bigint arrives as a number, a date as `YYYY-MM-DD`. */
   query<Row extends pg.QueryResultRow = pg.QueryResultRow>(sql: string, parameters?: unknown[]): Promise<Row[]>;
+  /** The same as a parameter of product functions. */
+  db: Queryable;
   /** An outage of this database alone: ends every connection and refuses new ones. */
   refuseConnections(): Promise<void>;
   acceptConnections(): Promise<void>;
@@ -36,6 +38,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
     async query<Row extends pg.QueryResultRow>(sql: string, parameters?: unknown[]) {
       return (await pool.query<Row>(sql, parameters)).rows;
     },
+    db: { query: (statement, parameters) => (typeof statement === 'string' ? pool.query(statement, parameters) : pool.query(statement)) },
     async refuseConnections() {
       await runOnce(url('superuser', 'postgres'), `alter database ${name} allow_connections false`);
       await runOnce(url('superuser', 'postgres'), `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`);

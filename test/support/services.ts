@@ -22,7 +22,10 @@ export const testIdentity = {
 };
 
 /** The variables that every process needs, pointing at one test database. */
-export function testEnvironment(database: TestDatabase, overrides: Record<string, string | undefined> = {}): Record<string, string | undefined> {
+export function testEnvironment(
+  database: TestDatabase,
+  overrides: Record<string, string | undefined> = {},
+): Record<string, string | undefined> {
   return {
     LOG_LEVEL: 'fatal',
     DATABASE_URL_EXPORTER: database.url('observability_exporter'),
@@ -101,7 +104,13 @@ export async function runJobs(
 /** A signed token; `claims` override the usual ones, undefined leaves a claim out. */
 export async function signToken(claims: Record<string, unknown>, secret: string = testIdentity.jwtSecret): Promise<string> {
   const seconds = Math.floor(Date.now() / 1000);
-  const all: Record<string, unknown> = { iss: testIdentity.issuer, aud: testIdentity.audience, sub: 'user-1', exp: seconds + 600, ...claims };
+  const all: Record<string, unknown> = {
+    iss: testIdentity.issuer,
+    aud: testIdentity.audience,
+    sub: 'user-1',
+    exp: seconds + 600,
+    ...claims,
+  };
   for (const [name, value] of Object.entries(all)) if (value === undefined) delete all[name];
   return new SignJWT(all).setProtectedHeader({ alg: 'HS256' }).sign(new TextEncoder().encode(secret));
 }
@@ -115,7 +124,10 @@ export function adminToken(claims: Record<string, unknown> = {}): Promise<string
 }
 
 /** The value of one series in a scrape; undefined when it is absent. `series` as the exposition writes it, labels in order. */
-export async function scrape(metricsUrl: string, path: '/metrics' | '/metrics/orgs' = '/metrics'): Promise<{ text: string; value: (series: string) => number | undefined }> {
+export async function scrape(
+  metricsUrl: string,
+  path: '/metrics' | '/metrics/orgs' = '/metrics',
+): Promise<{ text: string; value: (series: string) => number | undefined }> {
   const text = await (await fetch(`${metricsUrl}${path}`)).text();
   return {
     text,
@@ -131,10 +143,11 @@ export async function insertOrganization(
   database: TestDatabase,
   organization: { key: string; name?: string; allowedDomains?: string[]; columns?: Record<string, unknown> },
 ): Promise<{ id: number; key: string; siteId: string }> {
-  const created = await createOrganization(
-    { query: async (statement, values) => ({ rows: await database.query(String(statement), values) }) as never },
-    { key: organization.key, name: organization.name ?? organization.key, allowedDomains: organization.allowedDomains ?? [] },
-  );
+  const created = await createOrganization(database.db, {
+    key: organization.key,
+    name: organization.name ?? organization.key,
+    allowedDomains: organization.allowedDomains ?? [],
+  });
   for (const [column, value] of Object.entries(organization.columns ?? {})) {
     await database.query(`update organizations set ${column} = $2 where id = $1`, [created.id, value]);
   }
