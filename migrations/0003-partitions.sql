@@ -5,6 +5,8 @@ set local role observability_owner;
 create table partitioned_tables (
   table_name text primary key,
   granularity text not null check (granularity in ('day', 'month')),
+  -- Daily partitions are created from so many days back: where rows may still arrive, and never where they have already expired.
+  back_days integer not null default 8,
   -- Days after a partition's end in which rows may still arrive; null: nothing is indexed later.
   late_days integer,
   -- Column lists of the indexes that a closed partition gets, e.g. '(org_id, created_at)'.
@@ -34,26 +36,27 @@ language sql stable security definer set search_path = pg_catalog, public as $$
   order by b.lower_bound
 $$;
 
--- Creates the first missing partition between 8 days (or one month) back and p_until (exclusive); null when none is missing.
+-- Creates the first missing partition between back_days (or one month) back and p_until (exclusive); null when none is missing.
 -- LIKE + ATTACH: CREATE TABLE ... PARTITION OF would lock the parent against all ingest.
 create function ensure_partitions(p_table text, p_until date) returns text
 language plpgsql security definer
 set search_path = pg_catalog, public set timezone = 'UTC' set lock_timeout = '2s' as $$
 declare
   v_granularity text;
+  v_back_days integer;
   v_first date;
   v_lower date;
   v_upper date;
   v_name text;
 begin
-  select t.granularity into v_granularity from partitioned_tables t where t.table_name = p_table;
+  select t.granularity, t.back_days into v_granularity, v_back_days from partitioned_tables t where t.table_name = p_table;
   if v_granularity is null then
     raise exception 'table % is not registered in partitioned_tables', p_table;
   end if;
   -- Two replicas creating the same partition: the second waits and then finds it.
   perform pg_advisory_xact_lock(hashtext('ensure_partitions:' || p_table));
   v_first := case v_granularity
-    when 'day' then current_date - 8
+    when 'day' then current_date - v_back_days
     else (date_trunc('month', current_date) - interval '1 month')::date
   end;
   select g.lower_bound::date, (g.lower_bound + ('1 ' || v_granularity)::interval)::date

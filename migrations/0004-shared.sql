@@ -24,7 +24,8 @@ create table ingest_batches (
   batch_id uuid not null,
   primary key (org_id, day, endpoint, batch_id)
 ) partition by range (day);
-insert into partitioned_tables (table_name, granularity) values ('ingest_batches', 'day');
+-- Kept two days, and written on the day of receipt only.
+insert into partitioned_tables (table_name, granularity, back_days) values ('ingest_batches', 'day', 2);
 select enable_organization_policies('ingest_batches', 'org_id');
 grant select, insert, update on ingest_batches to observability_exporter;
 grant select on ingest_batches to observability_api, observability_admin;

@@ -53,7 +53,8 @@ interface OrganizationRow extends Record<string, unknown> {
   is_active: boolean;
 }
 
-const organizationColumns = `organizations.id, organizations.key, organizations.site_id, organizations.name, organizations.allowed_domains,
+const organizationColumns = `organizations.id, organizations.key, organizations.site_id, organizations.name,
+  array_remove(organizations.allowed_domains, null) as allowed_domains,
   organizations.allow_localhost, organizations.widget_enabled, organizations.write_enabled, organizations.ai_enabled,
   organizations.primary_color, organizations.widget_name, organizations.widget_subtitle, organizations.language,
   organizations.launcher_text, organizations.position, organizations.is_active`;
