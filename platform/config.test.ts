@@ -44,7 +44,9 @@ describe('readConfig', () => {
       CORS_ALLOWED_ORIGINS: [],
     });
     expect(readConfig('api', api)).toMatchObject({ API_PORT: 8080, API_METRICS_PORT: 9465 });
-    expect(readConfig('jobs', { DATABASE_URL_JOBS: 'postgresql://jobs@127.0.0.1/observability' })).toMatchObject({ JOBS_METRICS_PORT: 9466 });
+    expect(readConfig('jobs', { DATABASE_URL_JOBS: 'postgresql://jobs@127.0.0.1/observability' })).toMatchObject({
+      JOBS_METRICS_PORT: 9466,
+    });
   });
 
   test('names every missing and every invalid variable at once, and ends with the fix', () => {
@@ -58,7 +60,8 @@ describe('readConfig', () => {
   });
 
   test('never repeats the value of a secret', () => {
-    const read = (): unknown => readConfig('exporter', { ...exporter, DATABASE_URL_EXPORTER: 'mysql://hunter2', ORG_TOKEN_SECRET: 'hunter3' });
+    const read = (): unknown =>
+      readConfig('exporter', { ...exporter, DATABASE_URL_EXPORTER: 'mysql://hunter2', ORG_TOKEN_SECRET: 'hunter3' });
     expect(read).toThrow(ConfigError);
     expect(problemsOf(read).join()).not.toMatch(/hunter/);
   });
@@ -96,11 +99,16 @@ describe('readConfig', () => {
     ['ALERTMANAGER_WEBHOOK_TOKEN', 'short'],
     ['LOG_LEVEL', 'loud'],
   ])('%s=%s is refused', (variable, value) => {
-    expect(problemsOf(() => readConfig('exporter', { ...exporter, [variable]: value }))).toEqual([expect.stringMatching(new RegExp(`^${variable}: `))]);
+    expect(problemsOf(() => readConfig('exporter', { ...exporter, [variable]: value }))).toEqual([
+      expect.stringMatching(new RegExp(`^${variable}: `)),
+    ]);
   });
 
   test('a list is split at commas', () => {
-    const { CORS_ALLOWED_ORIGINS } = readConfig('exporter', { ...exporter, CORS_ALLOWED_ORIGINS: 'https://a.example, https://b.example:8443' });
+    const { CORS_ALLOWED_ORIGINS } = readConfig('exporter', {
+      ...exporter,
+      CORS_ALLOWED_ORIGINS: 'https://a.example, https://b.example:8443',
+    });
     expect(CORS_ALLOWED_ORIGINS).toEqual(['https://a.example', 'https://b.example:8443']);
   });
 });
@@ -137,7 +145,11 @@ describe('secrets in files', () => {
 });
 
 describe('a process', () => {
-  const run = (service: string, args: string[], environment: Record<string, string>): Promise<{ code: number; stdout: string; stderr: string }> =>
+  const run = (
+    service: string,
+    args: string[],
+    environment: Record<string, string>,
+  ): Promise<{ code: number; stdout: string; stderr: string }> =>
     promisify(execFile)(process.execPath, ['--import', 'tsx', `${service}/main.ts`, ...args], {
       env: { PATH: process.env['PATH'], ...environment },
       cwd: join(import.meta.dirname, '..'),

@@ -80,7 +80,9 @@ describe('with the keys of a JWKS URL', () => {
     return {
       jwk: { ...(await exportJWK(publicKey)), kid, alg, use: 'sig' },
       sign: () =>
-        new SignJWT({ iss: issuer, aud: audience, sub: kid, exp: clock.getTime() / 1000 + 60 }).setProtectedHeader({ alg, kid }).sign(privateKey),
+        new SignJWT({ iss: issuer, aud: audience, sub: kid, exp: clock.getTime() / 1000 + 60 })
+          .setProtectedHeader({ alg, kid })
+          .sign(privateKey),
     };
   };
   let first: Signer;

@@ -60,7 +60,10 @@ export function startOrgSeries(options: {
       name: `org_series_${source.name}`,
       ...options,
       read: async () => {
-        const admitted = admission.latest() ?? (await readAdmission(options.db, options.limit));
+        // All sources of a tick share one look; with the one of the tick before, a new organization would be a tick late.
+        await admission.refresh();
+        const admitted = admission.latest();
+        if (admitted === undefined) throw new Error('which organizations have series could not be read; the log says why');
         return renderSource(source, source.read(options.db, admitted));
       },
     }),
@@ -72,8 +75,7 @@ export function startOrgSeries(options: {
   return {
     chunks: () => collectors.flatMap((collector) => collector.latest() ?? []),
     refresh: async () => {
-      await admission.refresh();
-      await Promise.all(collectors.map((collector: Collector<Buffer[]>) => collector.refresh()));
+      await Promise.all([admission, ...collectors].map((collector: Pick<Collector<unknown>, 'refresh'>) => collector.refresh()));
     },
     stop: () => {
       admission.stop();

@@ -8,12 +8,19 @@ function allows(entries: string[], header: string): boolean {
 }
 
 describe('parseWebOrigin', () => {
-  test.each(['null', 'file:///etc/passwd', 'garbage', '', 'chrome-extension://abc', 'https://', 'javascript:alert(1)', 'about:blank', '//example.com'])(
-    '%s is no web origin',
-    (header) => {
-      expect(parseWebOrigin(header)).toBeUndefined();
-    },
-  );
+  test.each([
+    'null',
+    'file:///etc/passwd',
+    'garbage',
+    '',
+    'chrome-extension://abc',
+    'https://',
+    'javascript:alert(1)',
+    'about:blank',
+    '//example.com',
+  ])('%s is no web origin', (header) => {
+    expect(parseWebOrigin(header)).toBeUndefined();
+  });
 
   test.each([
     ['https://EXAMPLE.com.', 'example.com', 443],

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import pg from 'pg';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
@@ -84,7 +85,13 @@ describe('whose fault an error of the server is', () => {
     ['42703', 'an unknown column', 'select no_such_column from samples', [], 'ours'],
     ['42601', 'broken SQL', 'selekt 1', [], 'ours'],
     ['42883', 'an unknown function', 'select no_such_function()', [], 'ours'],
-    ['42P10', 'an upsert without its unique key', `insert into samples (id, word) values (1, 'a') on conflict (word) do nothing`, [], 'ours'],
+    [
+      '42P10',
+      'an upsert without its unique key',
+      `insert into samples (id, word) values (1, 'a') on conflict (word) do nothing`,
+      [],
+      'ours',
+    ],
     ['0A000', 'an unsupported feature', 'select count(distinct samples.id) over () from samples', [], 'ours'],
     ['3F000', 'an unknown schema', 'create table no_such_schema.t ()', [], 'ours'],
     ['26000', 'an unknown prepared statement', 'deallocate no_such_statement', [], 'ours'],
@@ -104,13 +111,117 @@ describe('whose fault an error of the server is', () => {
     expect([faultOf(violated), faultOf(missing)]).toEqual(['row', 'rolled_back']);
   });
 
-  test.each<[sqlState: string, what: string, statements: string[], fault: Fault]>([
-    ['57014', 'a statement over its time', ['set statement_timeout = 20', 'select pg_sleep(10)'], 'rolled_back'],
-    ['25006', 'a read-only database', ['set default_transaction_read_only = on', 'insert into parents values (8)'], 'rolled_back'],
-    ['25P02', 'a transaction that failed before', ['begin', 'select 1; savepoint a', 'select 1/0'], 'row'],
-  ])('%s, %s', async (sqlState, _what, statements, fault) => {
-    const error = await errorOfSession(statements);
-    if (sqlState !== '25P02') expect(sqlStateOf(error)).toBe(sqlState);
-    expect(faultOf(error)).toBe(fault);
+  test('57014, a statement over its time: the transaction is gone, the data is not to blame', async () => {
+    const error = await errorOfSession(['set statement_timeout = 20', 'select pg_sleep(10)']);
+    expect([sqlStateOf(error), faultOf(error)]).toEqual(['57014', 'rolled_back']);
+  });
+
+  test('25006, a database that is read-only for now', async () => {
+    const error = await errorOfSession(['set default_transaction_read_only = on', 'insert into parents values (8)']);
+    expect([sqlStateOf(error), faultOf(error)]).toEqual(['25006', 'rolled_back']);
+  });
+
+  test('42501, a right that the role lacks', async () => {
+    const error = await errorOfSession(['insert into organizations (key) values (1)'], 'observability_exporter');
+    expect([sqlStateOf(error), faultOf(error)]).toEqual(['42501', 'ours']);
+  });
+
+  test('55P03, a lock that was not given in time', async () => {
+    const holder = await connected();
+    await holder.query('begin; lock table samples in access exclusive mode');
+    const error = await errorOfSession(['set lock_timeout = 20', 'select from samples']);
+    await holder.end();
+    expect([sqlStateOf(error), faultOf(error)]).toEqual(['55P03', 'rolled_back']);
+  });
+
+  test('40P01, a deadlock: nobody is at fault, it is worth another try', async () => {
+    await database.query('insert into parents values (1), (2)');
+    const [one, two] = [await connected(), await connected()];
+    try {
+      for (const client of [one, two]) await client.query(`begin; set local deadlock_timeout = '20ms'`);
+      await one.query('update parents set id = id where id = 1');
+      await two.query('update parents set id = id where id = 2');
+      const outcomes = await Promise.allSettled([
+        one.query('update parents set id = id where id = 2').then(() => one.query('commit')),
+        two.query('update parents set id = id where id = 1').then(() => two.query('commit')),
+      ]);
+      const errors = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason as unknown] : []));
+      expect(errors.map((error) => [sqlStateOf(error), faultOf(error)])).toEqual([['40P01', 'conflict']]);
+    } finally {
+      await Promise.all([one.end(), two.end()]);
+    }
+  });
+
+  test('40001, two serializable transactions that cannot both have happened', async () => {
+    await database.query('insert into parents values (11)');
+    const [one, two] = [await connected(), await connected()];
+    try {
+      for (const client of [one, two]) await client.query('begin isolation level repeatable read; select from parents');
+      await one.query('update parents set id = 12 where id = 11; commit');
+      const error = await errorOf(() => two.query('update parents set id = 13 where id = 11'));
+      expect([sqlStateOf(error), faultOf(error)]).toEqual(['40001', 'conflict']);
+    } finally {
+      await Promise.all([one.end(), two.end()]);
+    }
   });
 });
+
+describe('when the connection is at fault', () => {
+  test('a backend that was ended may have committed: the fate is unknown', async () => {
+    const error = await errorOfSession(['select pg_terminate_backend(pg_backend_pid())']);
+    expect(sqlStateOf(error)).toBe('57P01');
+    expect(faultOf(error)).toBe('unknown');
+  });
+
+  test('a connection that ends while its client waits for an answer, without a word of the server', async () => {
+    const client = await connected();
+    const waiting = errorOf(() => client.query('select pg_sleep(10)'));
+    const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
+    stream.destroy();
+    const error = await waiting;
+    expect(sqlStateOf(error)).toBeUndefined();
+    expect(faultOf(error)).toBe('unknown');
+  });
+
+  test('an answer that its client no longer waits for', async () => {
+    const error = await errorOfSession(['select pg_sleep(0.2)'], 'superuser', { query_timeout: 20 });
+    expect(sqlStateOf(error)).toBeUndefined();
+    expect(faultOf(error)).toBe('unknown');
+  });
+
+  test.each([
+    ['a refused connection', async () => `postgresql://nobody@127.0.0.1:${await freePort()}/nothing`, undefined],
+    ['an unknown host', async () => 'postgresql://nobody@no-such-host.invalid/nothing', undefined],
+    ['an unknown database', async () => database.url('superuser').replace(database.name, 'no_such_database'), '3D000'],
+    ['a wrong password', async () => database.url('observability_jobs').replace(/:[^:@]+@/, ':wrong@'), '28P01'],
+  ])('%s left nothing behind, whoever opens it is told so', async (_case, url, sqlState) => {
+    const pool = openPool({ connectionString: await url(), max: 1, applicationName: 'test', statementTimeoutMs: 1000, log });
+    const error = await errorOf(() => pool.query('select 1'));
+    await pool.end();
+    expect(error).toBeInstanceOf(DatabaseUnavailableError);
+    expect(faultOf(error)).toBe('rolled_back');
+    expect(sqlStateOf(error)).toBe(sqlState);
+  });
+
+  test('a database that takes no more connections', async () => {
+    await database.query(`alter database ${database.name} connection limit 0`);
+    const pool = openPool({
+      connectionString: database.url('observability_jobs'),
+      max: 1,
+      applicationName: 'test',
+      statementTimeoutMs: 1000,
+      log,
+    });
+    const error = await errorOf(() => pool.query('select 1'));
+    await pool.end();
+    await database.query(`alter database ${database.name} connection limit -1`);
+    expect([sqlStateOf(error), faultOf(error)]).toEqual(['53300', 'rolled_back']);
+  });
+});
+
+test.each([new TypeError('undefined is not a function'), new RangeError('bigint 9007199254740993'), new SyntaxError('bad JSON')])(
+  'an error of our own code is ours and no row is bisected for it: %s',
+  (error) => {
+    expect(faultOf(error)).toBe('ours');
+  },
+);

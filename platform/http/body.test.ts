@@ -1,0 +1,136 @@
+import { connect } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { HttpError } from './errors.ts';
+import { publicBody, readJsonBody, serverBody } from './body.ts';
+import { listen } from './server.ts';
+
+let port: number;
+let close: () => Promise<void>;
+
+beforeAll(async () => {
+  ({ port, close } = await listen(
+    (request, response) => {
+      readJsonBody(request, request.url === '/server' ? serverBody : publicBody).then(
+        (body) => response.end(request.url === '/shape' ? typeof body : JSON.stringify({ body })),
+        (error: unknown) => {
+          if (!(error instanceof HttpError)) throw error;
+          response.writeHead(error.status, error.headers).end(error.code);
+        },
+      );
+    },
+    { port: 0, host: '127.0.0.1' },
+  ));
+});
+afterAll(() => close());
+
+function send(
+  body: BodyInit | undefined,
+  headers: Record<string, string> = { 'content-type': 'application/json' },
+  path = '/',
+): Promise<Response> {
+  return fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST', headers, ...(body === undefined ? {} : { body }) });
+}
+
+/** Writes raw bytes and answers everything that comes back until the server closes or `until` was seen. */
+function raw(chunks: (string | Buffer)[], until: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let answer = '';
+    const socket = connect(port, '127.0.0.1', () => {
+      for (const chunk of chunks) socket.write(chunk);
+    });
+    socket.on('data', (data) => {
+      answer += data.toString('latin1');
+      if (answer.includes(until)) socket.destroy();
+    });
+    socket.on('error', reject);
+    socket.on('close', () => resolve(answer));
+  });
+}
+
+describe('a JSON body', () => {
+  test.each(['application/json', 'application/json; charset=utf-8', 'text/plain;charset=UTF-8', 'APPLICATION/JSON'])(
+    'is read as %s',
+    async (type) => {
+      expect(await (await send('{"a":"ü👋"}', { 'content-type': type })).json()).toEqual({ body: { a: 'ü👋' } });
+    },
+  );
+
+  test.each([
+    ['text/plain on a route for servers', '{}', { 'content-type': 'text/plain' }, '/server'],
+    ['no type', Buffer.from('{}'), {}, '/'],
+    ['a form', 'a=1', { 'content-type': 'application/x-www-form-urlencoded' }, '/'],
+    ['gzip', gzipSync('{}'), { 'content-type': 'application/json', 'content-encoding': 'gzip' }, '/'],
+    ['an unknown encoding', '{}', { 'content-type': 'application/json', 'content-encoding': 'br, gzip' }, '/'],
+  ])('with %s is 415', async (_case, body, headers, path) => {
+    const response = await send(body, headers, path);
+    expect(response.status).toBe(415);
+    expect(await response.text()).toBe('UNSUPPORTED_MEDIA_TYPE');
+  });
+
+  test.each([
+    ['nothing', ''],
+    ['a cut object', '{"a":'],
+    ['a trailing comma', '[1,]'],
+    ['NaN', 'NaN'],
+    ['bytes that are no UTF-8', Buffer.from([0x22, 0xff, 0xfe, 0x22])],
+    ['an overlong encoding', Buffer.from([0x22, 0xc0, 0xaf, 0x22])],
+  ])('of %s is 400', async (_case, body) => {
+    const response = await send(body);
+    expect(response.status).toBe(400);
+    expect(await response.text()).toBe('INVALID_JSON');
+  });
+
+  test('may be nested as deeply as its size allows without harm', async () => {
+    const response = await send(`${'['.repeat(100_000)}${']'.repeat(100_000)}`, undefined, '/shape');
+    expect(await response.text()).toBe('object');
+  });
+
+  test('of exactly the limit is read, one byte more is 413', async () => {
+    const ofBytes = (bytes: number): string => JSON.stringify('x'.repeat(bytes - 2));
+    expect((await send(ofBytes(256 * 1024))).status).toBe(200);
+    const response = await send(ofBytes(256 * 1024 + 1));
+    expect(response.status).toBe(413);
+    expect(await response.text()).toBe('PAYLOAD_TOO_LARGE');
+    expect((await send(ofBytes(2 * 1024 * 1024), undefined, '/server')).status).toBe(200);
+  });
+
+  test('that is announced too large is 413 before it was sent', async () => {
+    const answer = await raw(
+      [`POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 999999999\r\n\r\n{`],
+      'PAYLOAD_TOO_LARGE',
+    );
+    expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+    expect(answer.toLowerCase()).toContain('connection: close');
+  });
+
+  test('that comes in chunks without an end is 413 while the client is still sending', async () => {
+    const chunk = `10000\r\n${'x'.repeat(0x10000)}\r\n`;
+    const answer = await raw(
+      [
+        `POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`,
+        ...Array<string>(8).fill(chunk),
+      ],
+      'PAYLOAD_TOO_LARGE',
+    );
+    expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+  });
+
+  test('that ends early does no harm to the next request', async () => {
+    await new Promise<void>((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => {
+        socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"a":', () =>
+          socket.destroy(),
+        );
+      });
+      socket.on('close', () => resolve());
+    });
+    expect((await send('{}')).status).toBe(200);
+  });
+});
+
+test('a port in use is told with its fix', async () => {
+  await expect(listen(() => undefined, { port, host: '127.0.0.1' })).rejects.toThrow(
+    `port ${port} is in use: stop what listens there or set another port`,
+  );
+});
