@@ -7,7 +7,8 @@ import { serverBody } from '../../platform/http/body.ts';
 import { route, type Answer, type Route } from '../../platform/http/route.ts';
 import { startCollector } from '../../platform/metrics/collector.ts';
 import { isLocalhost, parseWebOrigin } from '../../platform/origin/allowlist.ts';
-import { createBatchWriter } from '../../platform/postgres/batch-writer.ts';
+import type { EndpointInstruments } from '../../platform/metrics/stack.ts';
+import { createBatchWriter, type BatchWriter } from '../../platform/postgres/batch-writer.ts';
 import { createCounterFlusher } from '../../platform/postgres/counter-flusher.ts';
 import { utcDayOf } from '../../platform/time/utc-day.ts';
 import { bootloaderAnswer, messageBatch, messageBatchAccepted, parseSite, type BootloaderAnswer, type Site } from './events.ts';
@@ -20,6 +21,8 @@ import {
   messagesEndpoint,
   messageUnit,
   type HealthDelta,
+  type MessageOutcome,
+  type MessageUnit,
 } from './ingest.ts';
 import { fleetMetrics } from './metrics.ts';
 import { signOrgToken } from './org-token.ts';
@@ -37,13 +40,23 @@ export function widgetHealthIngest(deps: ExporterDeps): ExporterSlice {
     onFlush: deps.flushes.flushed,
   });
   deps.flushes.watch(flusher.pendingOrgs);
-  const messages = messagesRoute(deps);
+  const endpoint = deps.ingest.endpoint(messagesEndpoint);
+  const writer = createBatchWriter({
+    pool: deps.pool,
+    log: deps.log,
+    endpoint: messagesEndpoint,
+    write: addMessageBatches,
+    rowsOf: (unit) => unit.messages,
+    ...deps.writerLimits,
+    onCommit: endpoint.committed,
+  });
+  endpoint.queue(deps.writerLimits.maxQueueRows, writer.queuedRows);
   const fleet = fleetCollector(deps);
   return {
-    routes: [bootloaderRoute(deps, flusher.count), messages.route],
+    routes: [bootloaderRoute(deps, flusher.count), messagesRoute(deps, { endpoint, writer })],
     orgSeries: healthOrgSeries(deps.now),
     refresh: fleet.refresh,
-    drain: messages.drain,
+    drain: writer.drain,
     stop: async (deadline) => {
       fleet.stop();
       await flusher.stop(deadline);
@@ -53,7 +66,10 @@ export function widgetHealthIngest(deps: ExporterDeps): ExporterSlice {
 
 type Count = (orgId: number, change: (pending: HealthDelta) => void) => void;
 
-function bootloaderRoute({ config, directory, metrics, now }: ExporterDeps, count: Count): Route {
+export function bootloaderRoute(
+  { config, directory, metrics, now }: Pick<ExporterDeps, 'config' | 'directory' | 'metrics' | 'now'>,
+  count: Count,
+): Route {
   const loads = metrics.counter(fleetMetrics.loads);
   const failures = metrics.counter(fleetMetrics.loadFailures);
   const mismatches = metrics.counter(fleetMetrics.domainMismatch);
@@ -148,21 +164,13 @@ function nonEmpty(header: string | undefined): string | undefined {
   return header === '' ? undefined : header;
 }
 
-function messagesRoute(deps: ExporterDeps): { route: Route; drain: () => Promise<void> } {
-  const endpoint = deps.ingest.endpoint(messagesEndpoint);
+/** `writer` takes one unit per request and answers its fate once it is stored. */
+export function messagesRoute(
+  deps: Pick<ExporterDeps, 'directory' | 'metrics' | 'now'>,
+  { endpoint, writer }: { endpoint: EndpointInstruments; writer: Pick<BatchWriter<MessageUnit, MessageOutcome>, 'submit'> },
+): Route {
   const durations = deps.metrics.histogram(fleetMetrics.messageDuration);
-  const writer = createBatchWriter({
-    pool: deps.pool,
-    log: deps.log,
-    endpoint: messagesEndpoint,
-    write: addMessageBatches,
-    rowsOf: (unit) => unit.messages,
-    ...deps.writerLimits,
-    onCommit: endpoint.committed,
-  });
-  endpoint.queue(deps.writerLimits.maxQueueRows, writer.queuedRows);
-
-  const messages = route({
+  return route({
     method: 'POST',
     path: '/ingest/widget/messages',
     summary: 'Durations of message creation, from the chat backend; acknowledged after they are stored',
@@ -189,7 +197,6 @@ function messagesRoute(deps: ExporterDeps): { route: Route; drain: () => Promise
       return { status: 202, body: { accepted: duplicate ? 0 : rows, duplicate, requestId } };
     },
   });
-  return { route: messages, drain: writer.drain };
 }
 
 /** widget_orgs and widget_orgs_by_last_seen: read from the database, absent while it cannot be read. */

@@ -25,11 +25,11 @@ beforeAll(async () => {
 afterAll(() => close());
 
 function send(
-  body: BodyInit | undefined,
+  body: string | Buffer,
   headers: Record<string, string> = { 'content-type': 'application/json' },
   path = '/',
 ): Promise<Response> {
-  return fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST', headers, ...(body === undefined ? {} : { body }) });
+  return fetch(`http://127.0.0.1:${port}${path}`, { method: 'POST', headers, body: new Uint8Array(Buffer.from(body)) });
 }
 
 /** Writes raw bytes and answers everything that comes back until the server closes or `until` was seen. */
