@@ -35,6 +35,8 @@ const ingestStatementTimeoutMs = 5000;
 const drainForMs = 8000;
 const flushForMs = 4000;
 const loadAgainAfterMs = 1000;
+/** Keeps every organization's entry far from the hour after which it is no longer served through an outage. */
+const reloadEveryMs = 10 * 60_000;
 
 /** Starts the write side: telemetry in on the public port, series out on the metrics port. */
 export async function startExporter(options: { config: ExporterConfig; lifecycle: Lifecycle; log: Logger; now: Clock }): Promise<Exporter> {
@@ -121,6 +123,10 @@ export async function startExporter(options: { config: ExporterConfig; lifecycle
     await Promise.all([orgSeries.refresh(), ...slices.map(async (slice) => slice.refresh?.())]);
   };
   void loadDirectory(directory, lifecycle, log).then(refresh);
+  const reload = setInterval(() => {
+    directory.load().catch((error: unknown) => log.warn({ error }, 'the organization directory could not be read again'));
+  }, reloadEveryMs);
+  lifecycle.onStop('directory', () => clearInterval(reload));
   log.info({ port: publicListener.port, metricsPort: monitoring.port }, 'exporter is listening');
   return { app, metrics, directory, publicPort: publicListener.port, metricsPort: monitoring.port, refresh };
 }

@@ -2,6 +2,7 @@ import type { Admission, OrgSeriesSource } from '../../platform/metrics/org-seri
 import { overflowOrg } from '../../platform/metrics/org-series.ts';
 import type { HistogramSample, Sample, SeriesFamily } from '../../platform/metrics/exposition.ts';
 import type { Queryable } from '../../platform/postgres/pool.ts';
+import { bucketCounts } from './histogram.ts';
 import { orgMetrics, statusLabels } from './metrics.ts';
 import { healthStatus, type HealthCounters, type HealthStatus } from './status.ts';
 
@@ -20,13 +21,13 @@ interface TotalsRow extends Record<string, unknown> {
   widget_loads_total: number | null;
   widget_load_failures_total: number | null;
   widget_domain_mismatch_total: number | null;
-  counts: number[];
+  widget_rt_buckets_json: unknown;
   widget_rt_total_count: number | null;
   widget_rt_sum_ms: number | null;
 }
 
 const totalsColumns = `totals.first_widget_embed_at, totals.last_widget_seen_at, totals.widget_loads_total, totals.widget_load_failures_total,
-  totals.widget_domain_mismatch_total, widget_rt_counts(totals.widget_rt_buckets_json) as counts, totals.widget_rt_total_count, totals.widget_rt_sum_ms`;
+  totals.widget_domain_mismatch_total, totals.widget_rt_buckets_json, totals.widget_rt_total_count, totals.widget_rt_sum_ms`;
 
 /** Totals of one organization; zeros when nothing was ever counted for it. */
 export async function readHealthTotals(db: Queryable, orgId: number): Promise<HealthTotals> {
@@ -41,7 +42,7 @@ function presentTotals(row: TotalsRow | undefined): HealthTotals {
     loads: row?.widget_loads_total ?? 0,
     failures: row?.widget_load_failures_total ?? 0,
     mismatches: row?.widget_domain_mismatch_total ?? 0,
-    counts: row?.counts ?? [],
+    counts: bucketCounts(row?.widget_rt_buckets_json),
     totalCount: row?.widget_rt_total_count ?? 0,
     sumMs: row?.widget_rt_sum_ms ?? 0,
   };
@@ -171,7 +172,8 @@ async function* readAdmitted(db: Queryable, admission: Admission, now: () => Dat
       // Prepared once per connection: the same statement runs fifty times per refresh at 10,000 organizations.
       name: 'widget_health_org_series',
       text: `select organizations.id, organizations.key, ${totalsColumns}
-        from organizations left join widget_health_totals totals on totals.org_id = organizations.id
+        -- The bound is said twice: without its own, every page would read the totals from the first organization on.
+        from organizations left join widget_health_totals totals on totals.org_id = organizations.id and totals.org_id > $1
         where organizations.is_active and organizations.id > $1 and organizations.id <= $2
         order by organizations.id
         limit ${pageSize}`,
@@ -196,9 +198,9 @@ async function readOverflow(db: Queryable, admission: Admission): Promise<readon
        coalesce(sum(totals.widget_loads_total), 0)::bigint as widget_loads_total,
        coalesce(sum(totals.widget_load_failures_total), 0)::bigint as widget_load_failures_total,
        coalesce(sum(totals.widget_domain_mismatch_total), 0)::bigint as widget_domain_mismatch_total,
-       array[coalesce(sum(histogram.counts[1]), 0), coalesce(sum(histogram.counts[2]), 0), coalesce(sum(histogram.counts[3]), 0),
+       widget_rt_json(array[coalesce(sum(histogram.counts[1]), 0), coalesce(sum(histogram.counts[2]), 0), coalesce(sum(histogram.counts[3]), 0),
          coalesce(sum(histogram.counts[4]), 0), coalesce(sum(histogram.counts[5]), 0), coalesce(sum(histogram.counts[6]), 0),
-         coalesce(sum(histogram.counts[7]), 0)]::bigint[] as counts,
+         coalesce(sum(histogram.counts[7]), 0)]::bigint[]) as widget_rt_buckets_json,
        0::bigint as widget_rt_total_count,
        coalesce(sum(totals.widget_rt_sum_ms), 0)::bigint as widget_rt_sum_ms
      from organizations

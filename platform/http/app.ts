@@ -137,14 +137,28 @@ export function createApp(options: AppOptions): App {
   };
 }
 
+/** Paths without parameters, as they are usually written: found without trying patterns, and everything else by the router. */
+function exactly<T>(routes: readonly Route[], keyOf: (route: Route) => string, valueOf: (route: Route) => T): ReadonlyMap<string, T> {
+  return new Map(routes.filter(({ path }) => !/[:*{(]/.test(path)).map((route) => [keyOf(route), valueOf(route)]));
+}
+
 function routerOf(routes: readonly Route[], answer: (route: Route, ctx: Context) => Promise<void>): Middleware {
+  const exact = exactly(
+    routes,
+    ({ method, path }) => `${method} ${path}`,
+    (route) => route,
+  );
   const router = new Router();
   for (const route of routes) {
     const handle = (ctx: Context): Promise<void> => answer(route, ctx);
     if (route.method === 'GET') router.get(route.path, handle);
     else router.post(route.path, handle);
   }
-  return router.routes() as Middleware;
+  const byPattern = router.routes() as Middleware;
+  return (ctx, next) => {
+    const route = exact.get(`${ctx.method} ${ctx.path}`);
+    return route === undefined ? byPattern(ctx, next) : answer(route, ctx);
+  };
 }
 
 /** A known path with another method is 405, everything else 404. */
@@ -168,6 +182,11 @@ function methodNotAllowed(allow: string): HttpError {
  */
 function corsByRoute(options: AppOptions): Middleware {
   const kinds = new Map<string, CorsKind>();
+  const exact = exactly(
+    options.routes,
+    ({ path }) => path,
+    ({ cors }) => cors,
+  );
   const router = new Router();
   for (const route of options.routes) {
     kinds.set(route.path, route.cors);
@@ -190,10 +209,13 @@ function corsByRoute(options: AppOptions): Middleware {
   const none: Middleware = (_ctx, next) => next();
   const byKind: Record<CorsKind, Middleware> = { widget, portal, none };
   return (ctx, next) => {
-    const path = router.match(ctx.path, ctx.method).path[0]?.path;
-    const kind = (typeof path === 'string' ? kinds.get(path) : undefined) ?? 'none';
-    return byKind[kind](ctx, next);
+    return byKind[exact.get(ctx.path) ?? kindByPattern(ctx)](ctx, next);
   };
+
+  function kindByPattern(ctx: Context): CorsKind {
+    const path = router.match(ctx.path, ctx.method).path[0]?.path;
+    return (typeof path === 'string' ? kinds.get(path) : undefined) ?? 'none';
+  }
 }
 
 const knownMethods = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'PATCH', 'DELETE']);

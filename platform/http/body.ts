@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { HttpError } from './errors.ts';
+import { HttpError, type ErrorCode } from './errors.ts';
 
 export interface BodyRule {
   limitBytes: number;
@@ -11,7 +11,10 @@ export const publicBody: BodyRule = { limitBytes: 256 * 1024, contentTypes: ['ap
 /** From trusted servers and from Alertmanager. */
 export const serverBody: BodyRule = { limitBytes: 2 * 1024 * 1024, contentTypes: ['application/json'] };
 
-/** How much of an oversize body is read and thrown away so that the sender gets to see its 413 instead of a reset. */
+/**
+ * How much of a refused body is read and thrown away: many senders read nothing before they have sent everything, and to them an answer
+ * on a connection that was closed meanwhile is a reset.
+ */
 const drainBytes = 16 * 1024 * 1024;
 const drainMs = 5000;
 
@@ -22,22 +25,19 @@ const drainMs = 5000;
 export async function readJsonBody(request: IncomingMessage, rule: BodyRule): Promise<unknown> {
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {
-    drain(request);
-    throw new HttpError('UNSUPPORTED_MEDIA_TYPE', `bodies compressed with ${printable(encoding)} are not taken; send it uncompressed`);
+    throw await refuse(request, 'UNSUPPORTED_MEDIA_TYPE', `bodies compressed with ${printable(encoding)} are not taken; send it uncompressed`);
   }
   const contentType = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
   if (!rule.contentTypes.includes(contentType)) {
-    drain(request);
-    throw new HttpError('UNSUPPORTED_MEDIA_TYPE', `content-type must be ${rule.contentTypes.join(' or ')}`);
+    throw await refuse(request, 'UNSUPPORTED_MEDIA_TYPE', `content-type must be ${rule.contentTypes.join(' or ')}`);
   }
   return parseJson(await readBytes(request, rule.limitBytes));
 }
 
 async function readBytes(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
-  if (Number(request.headers['content-length'] ?? 0) > limitBytes) {
-    drain(request);
-    throw tooLarge(limitBytes);
-  }
+  if (announcedBytes(request) > limitBytes) throw await refuseTooLarge(request, limitBytes);
+  // Gone while it was being authenticated: nothing would ever be heard of it again.
+  if (request.destroyed) throw endedEarly();
   const chunks: Buffer[] = [];
   let bytes = 0;
   return new Promise((resolve, reject) => {
@@ -48,8 +48,7 @@ async function readBytes(request: IncomingMessage, limitBytes: number): Promise<
         return;
       }
       cleanUp();
-      drain(request);
-      reject(tooLarge(limitBytes));
+      void refuseTooLarge(request, limitBytes).then(reject);
     };
     const onEnd = (): void => {
       cleanUp();
@@ -57,7 +56,7 @@ async function readBytes(request: IncomingMessage, limitBytes: number): Promise<
     };
     const onGone = (): void => {
       cleanUp();
-      reject(new HttpError('INVALID_JSON', 'the body ended early'));
+      reject(endedEarly());
     };
     const cleanUp = (): void => {
       request.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone);
@@ -66,24 +65,52 @@ async function readBytes(request: IncomingMessage, limitBytes: number): Promise<
   });
 }
 
-/** Lets the rest of a refused body run out, within bounds; past them the connection is closed. */
-function drain(request: IncomingMessage): void {
-  if (request.complete) return;
-  let left = drainBytes;
-  const timer = setTimeout(() => request.destroy(), drainMs);
-  timer.unref();
-  request.on('data', (chunk: Buffer) => {
-    left -= chunk.length;
-    if (left < 0) request.destroy();
-  });
-  request.on('close', () => clearTimeout(timer));
-  request.on('error', () => clearTimeout(timer));
-  request.resume();
+function announcedBytes(request: IncomingMessage): number {
+  return Number(request.headers['content-length'] ?? 0);
 }
 
-function tooLarge(limitBytes: number): HttpError {
-  return new HttpError('PAYLOAD_TOO_LARGE', `the body is larger than ${limitBytes} bytes; send it in smaller batches`, {
-    headers: { Connection: 'close' },
+function endedEarly(): HttpError {
+  return new HttpError('INVALID_JSON', 'the body ended early');
+}
+
+function refuseTooLarge(request: IncomingMessage, limitBytes: number): Promise<HttpError> {
+  return refuse(request, 'PAYLOAD_TOO_LARGE', `the body is larger than ${limitBytes} bytes; send it in smaller batches`);
+}
+
+/** The error to answer with. It is sent at once, on a connection that stays open until the rest of the body has run out. */
+async function refuse(request: IncomingMessage, code: ErrorCode, message: string): Promise<HttpError> {
+  if (announcedBytes(request) > drainBytes) return new HttpError(code, message, { headers: { Connection: 'close' } });
+  const drained = drain(request);
+  if (closesAfterAnswer(request)) await drained;
+  else void drained.then(() => (request.complete ? undefined : request.destroy()));
+  return new HttpError(code, message);
+}
+
+/** Whether the sender asked for a connection of one request, as some proxies do: then the answer has to wait for the rest of the body. */
+function closesAfterAnswer({ httpVersion, headers }: IncomingMessage): boolean {
+  const connection = headers.connection?.toLowerCase() ?? '';
+  return httpVersion === '1.0' ? !connection.includes('keep-alive') : connection.includes('close');
+}
+
+/** Reads the rest of a body and throws it away; resolves when it has ended, its sender is gone, or a bound is reached. */
+function drain(request: IncomingMessage): Promise<void> {
+  if (request.destroyed || request.readableEnded) return Promise.resolve();
+  return new Promise((resolve) => {
+    let left = drainBytes;
+    const onData = (chunk: Buffer): void => {
+      left -= chunk.length;
+      if (left < 0) stop();
+    };
+    const stop = (): void => {
+      clearTimeout(timer);
+      request.off('data', onData).off('end', stop).off('close', stop);
+      resolve();
+    };
+    const timer = setTimeout(stop, drainMs);
+    timer.unref();
+    // The listener for errors stays: without one they would end the process.
+    request.on('data', onData).on('end', stop).on('close', stop).on('error', stop);
+    request.resume();
   });
 }
 

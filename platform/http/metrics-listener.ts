@@ -64,8 +64,11 @@ async function sendChunks(response: ServerResponse, chunks: readonly Buffer[]): 
   for (const chunk of chunks) {
     if (response.write(chunk)) continue;
     await new Promise<void>((resolve) => {
-      response.once('drain', resolve);
-      response.once('close', resolve);
+      const proceed = (): void => {
+        response.off('drain', proceed).off('close', proceed);
+        resolve();
+      };
+      response.on('drain', proceed).on('close', proceed);
     });
     if (response.destroyed) return;
   }

@@ -21,6 +21,7 @@ export async function migrate(options: { databaseUrl: string; log?: (line: strin
     checkOrder: true,
     ignorePattern: '\\..*|.*\\.md',
     singleTransaction: true,
+    advisoryLockMode: 'wait',
     logger: { debug: () => undefined, info: say, warn: say, error: say },
   });
   return ran.map(({ name }) => name);

@@ -100,6 +100,8 @@ export function openPool(options: PoolOptions): Pool {
     });
     let broken = false;
     const query: Queryable['query'] = async (statement, values) => {
+      // A rollback behind a statement that timed out would wait for the same frozen server once more.
+      if (broken) throw new DatabaseUnavailableError(new Error('an earlier statement broke this connection'), 'rolled_back');
       const startedAt = performance.now();
       try {
         return await (typeof statement === 'string' ? client.query(statement, values) : client.query(statement));
@@ -140,7 +142,7 @@ async function runTransaction<T>(connection: Queryable, work: (transaction: Quer
   try {
     result = await work(connection);
   } catch (error) {
-    // A rollback that fails marks the connection as broken; the error worth telling is the first one.
+    // On a broken connection it fails at once, and the server rolls back when that is closed; the error worth telling is the first one.
     await connection.query('rollback').catch(() => undefined);
     throw error;
   }

@@ -1,0 +1,61 @@
+import autocannon from 'autocannon';
+import { randomUUID } from 'node:crypto';
+import { answerCalls } from './child.ts';
+import type { LoadCalls, LoadKind, LoadOptions, LoadResult } from './load.ts';
+import { percentile } from './statistics.ts';
+
+answerCalls<LoadCalls>({ run });
+
+async function run({ url, connections, seconds, send }: LoadOptions): Promise<LoadResult> {
+  const startedAt = performance.now();
+  const latencies: number[] = [];
+  let lastAnswerAt = startedAt;
+  const result = await new Promise<autocannon.Result>((resolve, reject) => {
+    const instance = autocannon(
+      { url, connections, duration: seconds, timeout: 30, requests: requestsOf(send) },
+      (error: unknown, done) => {
+        if (error === null || error === undefined) resolve(done);
+        else reject(error instanceof Error ? error : new Error('the load could not be generated', { cause: error }));
+      },
+    );
+    instance.on('response', (_client, status, _bytes, responseTime) => {
+      if (status < 200 || status > 299) return;
+      latencies.push(responseTime);
+      lastAnswerAt = performance.now();
+    });
+  });
+  const sorted = Float64Array.from(latencies).toSorted();
+  return {
+    answers: sorted.length,
+    perSecond: sorted.length / ((lastAnswerAt - startedAt) / 1000),
+    p50: percentile(sorted, 50),
+    p95: percentile(sorted, 95),
+    p99: percentile(sorted, 99),
+    failed: result.non2xx + result.errors + result.timeouts,
+  };
+}
+
+function requestsOf(send: LoadKind): autocannon.Request[] {
+  if (send.kind === 'read') {
+    return send.tokens.map((token) => ({ method: 'GET', path: send.path, headers: { authorization: `Bearer ${token}` } }));
+  }
+  if (send.kind === 'bootloader') {
+    return send.siteIds.map((siteId) => ({
+      method: 'GET',
+      path: '/api/bootloader',
+      headers: { 'x-site-id': siteId, origin: send.origin },
+    }));
+  }
+  const messages = JSON.stringify(
+    Array.from({ length: send.messagesPerBatch }, (_, position) => ({
+      duration_ms: 20 + position * 37,
+      role: position % 2 === 0 ? 'assistant' : 'user',
+    })),
+  );
+  return send.ingestKeys.map((key) => ({
+    method: 'POST',
+    path: '/ingest/widget/messages',
+    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+    setupRequest: (request) => ({ ...request, body: `{"batchId":"${randomUUID()}","messages":${messages}}` }),
+  }));
+}

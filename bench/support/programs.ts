@@ -1,0 +1,61 @@
+import { startChild, type Child } from './child.ts';
+import type { BenchDatabase } from './cluster.ts';
+import { apiEnvironment, exporterEnvironment } from './environment.ts';
+
+export interface Addresses {
+  url: string;
+  metricsUrl: string;
+}
+
+/** The longest time in which a process could do nothing else, in ms. */
+export interface Stall {
+  /** By the clock; another process may have had the core meanwhile. */
+  elapsedMs: number;
+  /** Of that, what the process itself worked: never more than `elapsedMs`. */
+  workedMs: number;
+}
+
+export interface ProcessCalls {
+  /** CPU time of the whole process so far, in ms. */
+  cpuMs: { argument: undefined; result: number };
+  watchEventLoop: { argument: undefined; result: void };
+  /** Since the watch began; ends it. */
+  longestStall: { argument: undefined; result: Stall };
+}
+
+export interface ExporterCalls extends ProcessCalls {
+  start: { argument: undefined; result: Addresses };
+  /** Reads and renders everything that comes from the database; answers how long it took, in ms. */
+  refresh: { argument: undefined; result: number };
+}
+
+/** What the exporter is compared with: the same application with one thing taken out. */
+export type Variant = 'no database' | 'insert per request' | 'no instrumentation';
+
+export interface ComparisonCalls extends ProcessCalls {
+  start: { argument: Variant; result: Pick<Addresses, 'url'> };
+}
+
+export interface PromClientCalls extends ProcessCalls {
+  /** Fills the registry with what the exporter shows there; answers how many series that are. */
+  fill: { argument: string; result: number };
+  /** One rendering; how long it took, in ms. */
+  render: { argument: undefined; result: number };
+  /** The rendered text; to be compared. */
+  text: { argument: undefined; result: string };
+}
+
+export interface ApiCalls extends ProcessCalls {
+  start: { argument: undefined; result: Addresses };
+}
+
+export const startMeasuredExporter = (database: BenchDatabase): Promise<Child<ExporterCalls>> =>
+  startChild<ExporterCalls>('exporter', exporterEnvironment(database));
+
+export const startComparison = (database: BenchDatabase): Promise<Child<ComparisonCalls>> =>
+  startChild<ComparisonCalls>('comparison', exporterEnvironment(database));
+
+export const startMeasuredApi = (database: BenchDatabase): Promise<Child<ApiCalls>> =>
+  startChild<ApiCalls>('api', apiEnvironment(database));
+
+export const startPromClient = (): Promise<Child<PromClientCalls>> => startChild<PromClientCalls>('prom-client');

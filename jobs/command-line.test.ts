@@ -1,0 +1,280 @@
+import { spawn } from 'node:child_process';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
+import { freePort } from '../test/support/free-port.ts';
+import { unseal } from '../platform/auth/sealed.ts';
+import { digestOf } from '../platform/auth/secrets.ts';
+import { tryAdvisoryLock } from '../platform/postgres/advisory-lock.ts';
+import { createIngestKey, createOrganization } from './provisioning.ts';
+
+let database: TestDatabase;
+const encryptionKey = randomBytes(32);
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+});
+afterAll(() => database.drop());
+
+interface Ended {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs a command as a process of its own, in an environment that holds nothing but what it needs. */
+function run(command: string, args: string[] = [], environment: Record<string, string> = {}): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(new URL(`cli/${command}.ts`, import.meta.url)), ...args], {
+      cwd: fileURLToPath(new URL('../', import.meta.url)),
+      env: { PATH: process.env['PATH'], TZ: 'America/St_Johns', DATABASE_URL_JOBS: database.url('observability_jobs'), ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const ended: Ended = { code: null, stdout: '', stderr: '' };
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (ended.stdout += text));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (ended.stderr += text));
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ ...ended, code }));
+  });
+}
+
+const commands = [
+  'chatbots-create',
+  'customer-configs-set',
+  'ingest-keys-create',
+  'ingest-keys-revoke',
+  'jobs-run',
+  'migrate',
+  'orgs-create',
+];
+
+describe('every command', () => {
+  test.each(commands)('%s --help explains itself and succeeds without a database', async (command) => {
+    const { code, stdout, stderr } = await run(command, ['--help'], { DATABASE_URL_JOBS: '' });
+    expect([code, stderr]).toEqual([0, '']);
+    expect(stdout).toContain(`usage: ${command}`);
+  });
+
+  test.each<[what: string, command: string, args: string[], message: string]>([
+    ['an unknown flag', 'orgs-create', ['--key=acme', '--name=Acme', '--colour=red'], '--colour'],
+    ['a flag and its value apart', 'orgs-create', ['--key', 'acme', '--name', 'Acme'], '--key: flags are written --name=value'],
+    ['a word without a flag', 'orgs-create', ['acme'], 'acme: flags are written --name=value'],
+    ['a short flag', 'orgs-create', ['-k=acme'], '-k=acme: flags are written --name=value'],
+    ['a missing flag', 'orgs-create', ['--key=acme'], '--name= is required'],
+    ['an empty value', 'orgs-create', ['--key=acme', '--name='], '--name= is required'],
+    ['an unknown flag', 'migrate', ['--force=1'], '--force'],
+  ])('%s is refused with its usage: %s', async (_what, command, args, message) => {
+    const { code, stdout, stderr } = await run(command, args);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain(message);
+    expect(stderr).toContain(`usage: ${command}`);
+    expect(stderr).not.toMatch(/^ {4}at /m);
+    expect(await database.query('select from organizations where key = $1', ['acme'])).toEqual([]);
+  });
+
+  test.each<[command: string, args: string[], message: string]>([
+    ['orgs-create', ['--key=Not-A-Key', '--name=Acme'], 'lower-case letters'],
+    ['orgs-create', ['--key=domains', '--name=Acme', '--domains=example.com,https://example.org'], 'https://example.org'],
+    ['ingest-keys-revoke', ['--id=one'], 'must be a UUID'],
+    ['jobs-run', ['--job=no-such-job'], 'must be one of partitions-maintain'],
+    ['customer-configs-set', ['--org=a', '--domain=https://shop.example.com', '--woocommerce-url=https://shop.example.com'], 'must be a domain'],
+    ['customer-configs-set', ['--org=a', '--domain=shop.example.com', '--woocommerce-url=ftp://shop.example.com'], 'must be an http or https URL'],
+    ['customer-configs-set', ['--org=a', '--domain=shop.example.com', '--woocommerce-url=https://me:secret@shop.example.com'], 'without credentials'],
+    ['chatbots-create', ['--org=nobody', '--name=Bot'], 'no organization with the key nobody: create it with orgs-create'],
+    ['ingest-keys-create', ['--org=nobody', '--name=Server'], 'no organization with the key nobody: create it with orgs-create'],
+    ['ingest-keys-revoke', [`--id=${randomUUID()}`], 'there is no ingest key'],
+  ])('%s %j: a bad value is told', async (command, args, message) => {
+    const { code, stdout, stderr } = await run(command, args, { CONFIG_ENCRYPTION_KEY: encryptionKey.toString('base64') });
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain(message);
+    expect(stderr).not.toMatch(/^ {4}at /m);
+  });
+
+  test('names the variable that is missing', async () => {
+    const missing = await run('orgs-create', ['--key=a', '--name=A'], { DATABASE_URL_JOBS: '' });
+    expect(missing.code).toBe(1);
+    expect(missing.stderr).toContain('DATABASE_URL_JOBS: not set');
+    const owner = await run('migrate');
+    expect(owner.code).toBe(1);
+    expect(owner.stderr).toContain('DATABASE_URL_OWNER: not set');
+  });
+
+  test('reads a secret from the file that its _FILE twin names', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'observability-command-'));
+    const file = join(directory, 'url');
+    await writeFile(file, `${database.url('observability_jobs')}\n`);
+    const { code, stderr } = await run('orgs-create', ['--key=by-file', '--name=A'], { DATABASE_URL_JOBS: '', DATABASE_URL_JOBS_FILE: file });
+    await rm(directory, { recursive: true });
+    expect([code, stderr]).toEqual([0, '']);
+  });
+
+  test.each<[command: string, args: string[]]>([
+    ['orgs-create', ['--key=a', '--name=A']],
+    ['jobs-run', ['--job=alerts-prune']],
+    ['migrate', []],
+  ])('%s tells when the database is down', async (command, args) => {
+    for (const host of ['127.0.0.1', 'localhost']) {
+      const url = `postgresql://observability_jobs:do-not-show-this@${host}:${await freePort()}/observability`;
+      const { code, stdout, stderr } = await run(command, args, { DATABASE_URL_JOBS: url, DATABASE_URL_OWNER: url });
+      expect([code, stdout]).toEqual([1, '']);
+      expect(stderr).toContain(`${command}: the database is not available`);
+      expect(stderr).toContain('ECONNREFUSED');
+      expect(stderr).not.toContain('do-not-show-this');
+    }
+  });
+});
+
+describe('orgs-create', () => {
+  test('prints a site id that its pages can use, and stores what it was given', async () => {
+    const { code, stdout, stderr } = await run('orgs-create', ['--key=acme-1', '--name=Acme = Söhne', '--domains=example.com, *.example.org:8443,']);
+    expect([code, stderr]).toEqual([0, '']);
+    const siteId = /^site id {2}(site_[0-9A-Za-z]{16})$/m.exec(stdout)?.[1];
+    expect(await database.query('select key, site_id, name, allowed_domains, is_active from organizations where key = $1', ['acme-1'])).toEqual([
+      { key: 'acme-1', site_id: siteId, name: 'Acme = Söhne', allowed_domains: ['example.com', '*.example.org:8443'], is_active: true },
+    ]);
+    const again = await run('orgs-create', ['--key=acme-1', '--name=Another']);
+    expect([again.code, again.stdout]).toEqual([1, '']);
+    expect(again.stderr).toBe('orgs-create: there is an organization with the key acme-1: choose another key\n');
+  });
+});
+
+test('chatbots-create prints the id of the chatbot', async () => {
+  const { id: orgId, key } = await createOrganization(database.db, { key: 'bots', name: 'Bots' });
+  const { code, stdout } = await run('chatbots-create', [`--org=${key}`, '--name=Helper']);
+  expect(code).toBe(0);
+  const id = /^id {2}([0-9a-f-]{36})$/m.exec(stdout)?.[1];
+  expect(await database.query('select id, org_id, name from chatbots where org_id = $1', [orgId])).toEqual([{ id, org_id: orgId, name: 'Helper' }]);
+});
+
+test('ingest-keys-create prints the key once; only its SHA-256 is stored', async () => {
+  const { id: orgId, key: org } = await createOrganization(database.db, { key: 'keys', name: 'Keys' });
+  const { code, stdout } = await run('ingest-keys-create', [`--org=${org}`, '--name=backend']);
+  expect(code).toBe(0);
+  const [, id, key = ''] = /^id {3}([0-9a-f-]{36})\nkey {2}(ik_[0-9A-Za-z_-]{43})\n$/.exec(stdout) ?? [];
+  const rows = await database.query('select * from ingest_keys where org_id = $1', [orgId]);
+  expect(rows).toMatchObject([{ id, name: 'backend', key_hash: digestOf(key), revoked_at: null }]);
+  expect(JSON.stringify(rows)).not.toContain(key);
+});
+
+test('ingest-keys-revoke revokes, in either case of the id; twice keeps the first moment', async () => {
+  const { key: org } = await createOrganization(database.db, { key: 'revoked', name: 'Revoked' });
+  const { id } = await createIngestKey(database.db, { orgKey: org, name: 'backend' });
+  const first = await run('ingest-keys-revoke', [`--id=${id}`]);
+  expect(first.code).toBe(0);
+  const [row] = await database.query<{ revoked_at: Date }>('select revoked_at from ingest_keys where id = $1', [id]);
+  expect(first.stdout).toBe(`revoked at  ${row?.revoked_at.toISOString()}\n`);
+  const second = await run('ingest-keys-revoke', [`--id=${id.toUpperCase()}`]);
+  expect([second.code, second.stdout]).toEqual([0, first.stdout]);
+});
+
+describe('customer-configs-set', () => {
+  const environment = {
+    CONFIG_ENCRYPTION_KEY: encryptionKey.toString('base64'),
+    WOO_CONSUMER_KEY: 'ck_0123',
+    WOO_CONSUMER_SECRET: 'cs_4567',
+  };
+  const argsOf = (org: string, domain: string): string[] => [`--org=${org}`, `--domain=${domain}`, `--woocommerce-url=https://${domain}`];
+  interface Stored extends Record<string, unknown> {
+    id: string;
+    org_id: number;
+    woocommerce_url: string;
+    consumer_key_enc: Buffer;
+    consumer_secret_enc: Buffer;
+  }
+  const stored = async (domain: string): Promise<Stored | undefined> =>
+    (await database.query<Stored>('select * from customer_configs where domain = $1', [domain]))[0];
+
+  test('stores credentials that open with the key and in their place only', async () => {
+    const { id: orgId, key: org } = await createOrganization(database.db, { key: 'shop', name: 'Shop' });
+    const domain = 'shop.example.com';
+    const { code, stdout, stderr } = await run('customer-configs-set', argsOf(org, domain), environment);
+    expect([code, stderr]).toEqual([0, '']);
+    const row = await stored(domain);
+    expect(row).toMatchObject({ org_id: orgId, woocommerce_url: `https://${domain}` });
+    expect(stdout).toBe(`id  ${row?.id}\n`);
+    const [key, secret] = [row?.consumer_key_enc ?? Buffer.of(), row?.consumer_secret_enc ?? Buffer.of()];
+    expect(Buffer.concat([key, secret]).includes('ck_0123')).toBe(false);
+    expect(unseal(key, encryptionKey, { orgId, domain, column: 'consumer_key_enc' })).toBe('ck_0123');
+    expect(unseal(secret, encryptionKey, { orgId, domain, column: 'consumer_secret_enc' })).toBe('cs_4567');
+    for (const place of [
+      { orgId: orgId + 1, domain, column: 'consumer_key_enc' },
+      { orgId, domain: 'other.example.com', column: 'consumer_key_enc' },
+      { orgId, domain, column: 'consumer_secret_enc' },
+    ]) {
+      expect(() => unseal(key, encryptionKey, place)).toThrow();
+    }
+    expect(() => unseal(key, randomBytes(32), { orgId, domain, column: 'consumer_key_enc' })).toThrow();
+  });
+
+  test('without credentials keeps the stored ones; a domain stays with its organization', async () => {
+    const { id: orgId, key: org } = await createOrganization(database.db, { key: 'keeper', name: 'Keeper' });
+    const { key: other } = await createOrganization(database.db, { key: 'taker', name: 'Taker' });
+    const domain = 'kept.example.com';
+    await run('customer-configs-set', argsOf(org, domain), environment);
+    const before = await stored(domain);
+    const { CONFIG_ENCRYPTION_KEY } = environment;
+    const changed = await run('customer-configs-set', [...argsOf(org, domain).slice(0, 2), '--woocommerce-url=https://new.example.com'], { CONFIG_ENCRYPTION_KEY });
+    expect([changed.code, changed.stdout]).toEqual([0, `id  ${before?.id}\n`]);
+    const taken = await run('customer-configs-set', argsOf(other, domain), environment);
+    expect([taken.code, taken.stdout]).toEqual([1, '']);
+    expect(taken.stderr).toContain('the domain kept.example.com belongs to another organization');
+    expect(await stored(domain)).toMatchObject({
+      org_id: orgId,
+      woocommerce_url: 'https://new.example.com',
+      consumer_key_enc: before?.consumer_key_enc,
+      consumer_secret_enc: before?.consumer_secret_enc,
+    });
+  });
+
+  test.each<[what: string, environment: Record<string, string>, message: string]>([
+    ['no encryption key', { ...environment, CONFIG_ENCRYPTION_KEY: '' }, 'CONFIG_ENCRYPTION_KEY: not set'],
+    ['a short encryption key', { ...environment, CONFIG_ENCRYPTION_KEY: randomBytes(16).toString('base64') }, 'CONFIG_ENCRYPTION_KEY: must be 32 bytes'],
+    ['half of the credentials', { ...environment, WOO_CONSUMER_SECRET: '' }, 'set both WOO_CONSUMER_KEY and WOO_CONSUMER_SECRET'],
+  ])('%s is refused and nothing is stored', async (_what, given, message) => {
+    const { code, stdout, stderr } = await run('customer-configs-set', argsOf('shop', 'refused.example.com'), given);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain(message);
+    expect(stderr).not.toContain('ck_0123');
+    expect(await stored('refused.example.com')).toBeUndefined();
+  });
+});
+
+describe('jobs-run', () => {
+  test('runs a job now, due or not, prints its result and leaves a row', async () => {
+    for (const _time of ['first', 'second']) {
+      const { code, stdout, stderr } = await run('jobs-run', ['--job=alerts-prune']);
+      expect([code, stdout, stderr]).toEqual([0, 'alerts-prune succeeded  {"deleted":0}\n', '']);
+    }
+    expect(await database.query(`select status, result from job_runs where job = 'alerts-prune'`)).toEqual(
+      Array(2).fill({ status: 'succeeded', result: { deleted: 0 } }),
+    );
+  });
+
+  test('fails with the error of the job, which is on record too', async () => {
+    await database.query('alter table alerts rename to alerts_elsewhere');
+    const { code, stdout, stderr } = await run('jobs-run', ['--job=alerts-prune']);
+    await database.query('alter table alerts_elsewhere rename to alerts');
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain('relation "alerts" does not exist');
+    expect(await database.query(`select error from job_runs where job = 'alerts-prune' and status = 'failed'`)).toEqual([
+      { error: 'relation "alerts" does not exist' },
+    ]);
+  });
+
+  test('fails when the job runs elsewhere at this moment', async () => {
+    const lock = await tryAdvisoryLock(database.url('observability_jobs'), 'job:job-runs-prune');
+    const { code, stdout, stderr } = await run('jobs-run', ['--job=job-runs-prune']);
+    await lock?.release();
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain('runs elsewhere');
+  });
+});
+
+test('migrate of a schema that is up to date says so', async () => {
+  const { code, stdout, stderr } = await run('migrate', [], { DATABASE_URL_OWNER: database.url('superuser') });
+  expect([code, stdout, stderr]).toEqual([0, 'the schema is up to date\n', '']);
+});

@@ -1,0 +1,379 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
+import { insertOrganization, runExporter, scrape, testIdentity } from '../../test/support/services.ts';
+import { waitUntil } from '../../test/support/wait-until.ts';
+
+let database: TestDatabase;
+let exporter: Awaited<ReturnType<typeof runExporter>>;
+let fingerprint: string;
+let unique = 0;
+let now = new Date('2026-02-13T10:00:30.000Z');
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  exporter = await runExporter(database, { now: () => now });
+});
+beforeEach(() => {
+  unique += 1;
+  fingerprint = `f${unique}`;
+  now = new Date('2026-02-13T10:00:30.000Z');
+});
+afterAll(async () => {
+  await exporter.stop();
+  await database.drop();
+});
+
+const start = '2026-02-13T10:00:00.000Z';
+const notEnded = '0001-01-01T00:00:00Z';
+
+interface Given {
+  status?: string;
+  labels?: Record<string, unknown>;
+  annotations?: Record<string, unknown>;
+  startsAt?: string;
+  endsAt?: string;
+  fingerprint?: unknown;
+}
+
+/** An item as Alertmanager writes it. */
+function alert(given: Given = {}): Record<string, unknown> {
+  return {
+    status: given.status ?? 'firing',
+    labels: { alertname: 'WidgetSlowRenders', severity: 'warning', category: 'performance', feature: 'widget-performance', ...given.labels },
+    annotations: { summary: 'Slow Message Renders', description: 'P95 render time is 18.52ms', ...given.annotations },
+    startsAt: given.startsAt ?? start,
+    endsAt: given.endsAt ?? notEnded,
+    generatorURL: 'http://prometheus:9090/graph',
+    fingerprint: given.fingerprint ?? fingerprint,
+  };
+}
+
+function post(body: unknown, headers: Record<string, string> = {}, url = exporter.url): Promise<Response> {
+  return fetch(`${url}/ingest/alertmanager`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${testIdentity.webhookToken}`, ...headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+}
+
+function webhook(alerts: unknown[]): Record<string, unknown> {
+  return { version: '4', groupKey: '{}:{alertname="x"}', truncatedAlerts: 0, status: 'firing', receiver: 'stack', groupLabels: {}, commonLabels: {}, commonAnnotations: {}, externalURL: 'http://alertmanager:9093', alerts };
+}
+
+async function deliver(...alerts: unknown[]): Promise<{ success: boolean; stored: number; failed: number }> {
+  const response = await post(webhook(alerts));
+  expect(response.status).toBe(200);
+  return (await response.json()) as { success: boolean; stored: number; failed: number };
+}
+
+interface Row extends Record<string, unknown> {
+  id: string;
+  severity: string;
+  message: string;
+  metadata: Record<string, unknown>;
+  resolved: boolean;
+  resolved_at: Date | null;
+  resolved_by: string | null;
+  starts_at: Date;
+  last_seen_at: Date;
+}
+
+function rows(of: string = fingerprint): Promise<Row[]> {
+  return database.query<Row>('select * from alerts where fingerprint = $1 order by starts_at', [of]);
+}
+
+async function codeOf(response: Response): Promise<string> {
+  return ((await response.json()) as { error: { code: string } }).error.code;
+}
+
+describe('who may deliver', () => {
+  test.each([
+    ['no token', ''],
+    ['another token', 'Bearer of-somebody-else'],
+    ['another scheme', `Basic ${testIdentity.webhookToken}`],
+  ])('%s is 401, before the body is looked at', async (_case, authorization) => {
+    const response = await post('this is not JSON', { authorization });
+    expect(response.status).toBe(401);
+    expect(await codeOf(response)).toBe('UNAUTHENTICATED');
+  });
+
+  test('without a configured token it is 503 WEBHOOK_NOT_CONFIGURED, whatever is sent', async () => {
+    const unconfigured = await runExporter(database, { environment: { ALERTMANAGER_WEBHOOK_TOKEN: undefined } });
+    const response = await post(webhook([alert()]), {}, unconfigured.url);
+    await unconfigured.stop();
+    expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBeNull();
+    expect(await codeOf(response)).toBe('WEBHOOK_NOT_CONFIGURED');
+    expect(await rows()).toEqual([]);
+  });
+});
+
+describe('what is no webhook', () => {
+  test.each([
+    ['broken JSON', '{"version":', 'INVALID_JSON'],
+    ['an array', [], 'VALIDATION_ERROR'],
+    ['another version', { ...webhook([]), version: '3' }, 'VALIDATION_ERROR'],
+    ['no alerts', { version: '4' }, 'VALIDATION_ERROR'],
+    ['alerts that are no list', { version: '4', alerts: {} }, 'VALIDATION_ERROR'],
+  ])('%s is 400', async (_case, body, code) => {
+    const response = await post(body);
+    expect(response.status).toBe(400);
+    expect(await codeOf(response)).toBe(code);
+  });
+
+  test('a delivery without alerts is one', async () => {
+    expect(await deliver()).toEqual({ success: true, stored: 0, failed: 0 });
+  });
+
+  test.each([
+    ['text', 'alert'],
+    ['null', null],
+    ['no fingerprint', { ...alert(), fingerprint: '' }],
+    ['an unknown status', { ...alert(), status: 'pending' }],
+    ['no alertname', { ...alert(), labels: { severity: 'error' } }],
+    ['a label that is no text', { ...alert(), labels: { alertname: 'x', n: 1 } }],
+    ['a start that is no moment', { ...alert(), startsAt: 'yesterday' }],
+    ['no end', { ...alert(), endsAt: undefined }],
+  ])('an item that is %s counts as failed, and the others are stored', async (_case, malformed) => {
+    const refused = (await scrape(exporter.metricsUrl)).value('observability_ingest_rows_total{endpoint="alertmanager",outcome="refused"}') ?? 0;
+    expect(await deliver(malformed, alert({ fingerprint: `${fingerprint}-other` }))).toEqual({ success: true, stored: 1, failed: 1 });
+    expect(await rows(`${fingerprint}-other`)).toHaveLength(1);
+    expect((await scrape(exporter.metricsUrl)).value('observability_ingest_rows_total{endpoint="alertmanager",outcome="refused"}')).toBe(refused + 1);
+  });
+});
+
+describe('a firing alert', () => {
+  test('becomes a row with everything that it says', async () => {
+    const { id, key } = await insertOrganization(database, { key: `org-${unique}` });
+    const delivered = alert({ labels: { org: key }, annotations: { meta_p95Time: '18.52' }, startsAt: '2026-02-13T10:00:00.123456789+01:00' });
+    expect(await deliver(delivered)).toEqual({ success: true, stored: 1, failed: 0 });
+    expect(await rows()).toEqual([
+      {
+        id: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+        org_id: id,
+        fingerprint,
+        alertname: 'WidgetSlowRenders',
+        feature: 'widget-performance',
+        severity: 'warning',
+        category: 'performance',
+        title: 'Slow Message Renders',
+        message: 'P95 render time is 18.52ms',
+        metadata: { p95Time: 18.52 },
+        labels: delivered['labels'],
+        starts_at: new Date('2026-02-13T09:00:00.123Z'),
+        last_seen_at: now,
+        resolved: false,
+        resolved_at: null,
+        resolved_by: null,
+        created_at: expect.any(Date) as Date,
+      },
+    ]);
+  });
+
+  test('that is repeated updates severity, message, metadata and the time it was seen, and nothing else', async () => {
+    await deliver(alert());
+    const [before] = await rows();
+    now = new Date('2026-02-13T14:00:30.000Z');
+    const repeated = alert({
+      labels: { severity: 'error', category: 'memory' },
+      annotations: { summary: 'Another', description: 'P95 render time is 21ms', meta_p95Time: '21' },
+      // Alertmanager was restarted: the same alert begins anew while it is unresolved here.
+      startsAt: '2026-02-13T10:30:00.000Z',
+    });
+    expect(await deliver(repeated)).toEqual({ success: true, stored: 1, failed: 0 });
+    expect(await rows()).toEqual([
+      { ...before, severity: 'error', message: 'P95 render time is 21ms', metadata: { p95Time: 21 }, last_seen_at: now },
+    ]);
+  });
+
+  test('that arrives late does not make the alert seen earlier', async () => {
+    await deliver(alert());
+    now = new Date('2026-02-13T09:00:00.000Z');
+    await deliver(alert());
+    expect((await rows())[0]?.last_seen_at).toEqual(new Date('2026-02-13T10:00:30.000Z'));
+  });
+
+  test('that was resolved by hand stays resolved while it is repeated', async () => {
+    await deliver(alert());
+    const by = { at: new Date('2026-02-13T10:05:00.000Z'), sub: 'user-1' };
+    await database.query('update alerts set resolved = true, resolved_at = $2, resolved_by = $3 where fingerprint = $1', [fingerprint, by.at, by.sub]);
+    now = new Date('2026-02-13T14:00:30.000Z');
+    expect(await deliver(alert({ labels: { severity: 'critical' } }))).toEqual({ success: true, stored: 1, failed: 0 });
+    expect(await rows()).toMatchObject([
+      { resolved: true, resolved_at: by.at, resolved_by: by.sub, severity: 'warning', last_seen_at: now },
+    ]);
+    // Its resolve by Alertmanager changes nothing any more.
+    await deliver(alert({ status: 'resolved', endsAt: '2026-02-13T15:00:00Z' }));
+    expect(await rows()).toMatchObject([{ resolved_at: by.at, resolved_by: by.sub }]);
+  });
+
+  test('of a later episode is a new row', async () => {
+    await deliver(alert());
+    await deliver(alert({ status: 'resolved', endsAt: '2026-02-13T10:10:00Z' }));
+    const later = '2026-02-13T11:00:00.000Z';
+    expect(await deliver(alert({ startsAt: later }))).toEqual({ success: true, stored: 1, failed: 0 });
+    expect((await rows()).map(({ starts_at, resolved }) => [starts_at.toISOString(), resolved])).toEqual([
+      [start, true],
+      [later, false],
+    ]);
+  });
+
+  test('is one row however many deliveries of it arrive at once', async () => {
+    const answers = await Promise.all(Array.from({ length: 20 }, () => deliver(alert(), alert({ fingerprint: `${fingerprint}-second` }))));
+    for (const answer of answers) expect(answer).toEqual({ success: true, stored: 2, failed: 0 });
+    expect(await rows()).toHaveLength(1);
+    expect(await rows(`${fingerprint}-second`)).toHaveLength(1);
+  });
+
+  test('and its end in one delivery leave one resolved row', async () => {
+    expect(await deliver(alert(), alert({ status: 'resolved', endsAt: '2026-02-13T10:01:00Z' }))).toEqual({ success: true, stored: 2, failed: 0 });
+    expect(await rows()).toMatchObject([{ resolved: true }]);
+  });
+});
+
+describe('a resolved alert', () => {
+  test('is resolved when Alertmanager says it ended', async () => {
+    await deliver(alert());
+    expect(await deliver(alert({ status: 'resolved', endsAt: '2026-02-13T10:10:00.5Z' }))).toEqual({ success: true, stored: 1, failed: 0 });
+    expect(await rows()).toMatchObject([
+      { resolved: true, resolved_at: new Date('2026-02-13T10:10:00.500Z'), resolved_by: 'alertmanager' },
+    ]);
+  });
+
+  test('that is delivered again keeps its first end', async () => {
+    await deliver(alert());
+    await deliver(alert({ status: 'resolved', endsAt: '2026-02-13T10:10:00Z' }));
+    expect(await deliver(alert({ status: 'resolved', endsAt: '2026-02-13T10:20:00Z' }))).toEqual({ success: true, stored: 0, failed: 0 });
+    expect((await rows())[0]?.resolved_at).toEqual(new Date('2026-02-13T10:10:00Z'));
+  });
+
+  test('that nobody knows is ignored', async () => {
+    const ignored = async (): Promise<number> =>
+      (await scrape(exporter.metricsUrl)).value('observability_ingest_rows_total{endpoint="alertmanager",outcome="ignored"}') ?? Number.NaN;
+    const before = await ignored();
+    expect(await deliver(alert({ status: 'resolved', endsAt: '2026-02-13T10:10:00Z' }))).toEqual({ success: true, stored: 0, failed: 0 });
+    expect(await rows()).toEqual([]);
+    expect(await ignored()).toBe(before + 1);
+  });
+
+  test('of an older episode, overtaken by the next one, does not resolve that', async () => {
+    await deliver(alert({ startsAt: '2026-02-13T11:00:00Z' }));
+    expect(await deliver(alert({ status: 'resolved', endsAt: '2026-02-13T10:10:00Z' }))).toEqual({ success: true, stored: 0, failed: 0 });
+    expect(await rows()).toMatchObject([{ resolved: false }]);
+  });
+
+  test('a firing that it overtook does not open it again', async () => {
+    await deliver(alert());
+    await deliver(alert({ status: 'resolved', endsAt: '2026-02-13T10:10:00Z' }));
+    await deliver(alert());
+    expect(await rows()).toMatchObject([{ resolved: true, resolved_by: 'alertmanager' }]);
+  });
+});
+
+describe('whose an alert is', () => {
+  test.each([
+    ['without an org label', {}],
+    ['of an unknown organization', { org: 'nobody-here' }],
+    ['whose org is no key', { org: "a'; drop table alerts" }],
+  ])('%s: nobody’s, and stored', async (_case, labels) => {
+    expect(await deliver(alert({ labels }))).toEqual({ success: true, stored: 1, failed: 0 });
+    expect(await rows()).toMatchObject([{ org_id: null }]);
+  });
+});
+
+test('what an alert leaves out is filled in, and an unknown severity is a warning', async () => {
+  await deliver({ status: 'firing', labels: { alertname: 'Bare', severity: 'page' }, annotations: {}, startsAt: start, endsAt: notEnded, fingerprint });
+  expect(await rows()).toMatchObject([
+    { severity: 'warning', category: 'error_rate', title: 'Bare', message: '', feature: 'pipeline', metadata: {}, labels: { alertname: 'Bare', severity: 'page' } },
+  ]);
+});
+
+test('metadata keeps numbers as numbers, JSON objects as objects and anything else as text', async () => {
+  await deliver(
+    alert({
+      annotations: {
+        meta_p95Time: '18.52',
+        meta_negative: '-3e2',
+        meta_errorsByType: '{"QuotaExceededError":2,"nested":{"a":[1]}}',
+        meta_text: '18.52ms',
+        meta_list: '[1,2]',
+        meta_broken: '{not json',
+        meta_infinite: '+Inf',
+        meta_huge: '1e400',
+        meta_empty: '',
+        meta_blank: '  ',
+        metadata: 'not one of them',
+      },
+    }),
+  );
+  expect((await rows())[0]?.metadata).toEqual({
+    p95Time: 18.52,
+    negative: -300,
+    errorsByType: { QuotaExceededError: 2, nested: { a: [1] } },
+    text: '18.52ms',
+    list: '[1,2]',
+    broken: '{not json',
+    infinite: '+Inf',
+    huge: '1e400',
+  });
+});
+
+test('NUL and lone surrogates are taken out wherever they stand, also inside of JSON', async () => {
+  const item = alert({
+    labels: { path: 'a\u0000b\ud800' },
+    annotations: {
+      summary: 'Sl\u0000ow',
+      description: 'half \udc00 of a pair',
+      meta_text: 'x\u0000',
+      meta_object: '{"a\\u0000":"b\\ud800","list":["c\\u0000"]}',
+    },
+  });
+  expect(await deliver(item, alert({ fingerprint: `${fingerprint}\u0000-more` }))).toEqual({ success: true, stored: 2, failed: 0 });
+  expect(await rows()).toMatchObject([
+    {
+      title: 'Slow',
+      message: 'half \ufffd of a pair',
+      labels: { path: 'ab\ufffd' },
+      metadata: { text: 'x', object: { a: 'b\ufffd', list: ['c'] } },
+    },
+  ]);
+  expect(await rows(`${fingerprint}-more`)).toHaveLength(1);
+});
+
+test('a row that the database refuses fails alone', async () => {
+  await database.query(`alter table alerts add constraint no_forbidden check (title <> 'forbidden')`);
+  const answer = await deliver(
+    alert({ fingerprint: `${fingerprint}-1` }),
+    alert({ fingerprint: `${fingerprint}-2`, annotations: { summary: 'forbidden' } }),
+    alert({ fingerprint: `${fingerprint}-3` }),
+  );
+  await database.query('alter table alerts drop constraint no_forbidden');
+  expect(answer).toEqual({ success: true, stored: 2, failed: 1 });
+  expect((await Promise.all(['1', '2', '3'].map((suffix) => rows(`${fingerprint}-${suffix}`)))).map(({ length }) => length)).toEqual([1, 0, 1]);
+});
+
+test('while the database is down it is 503 and never 429, so that Alertmanager delivers again', async () => {
+  await deliver(alert());
+  await database.refuseConnections();
+  try {
+    for (let tries = 0; tries < 3; tries += 1) {
+      const response = await post(webhook([alert()]));
+      expect(response.status).toBe(503);
+      expect(response.headers.get('retry-after')).toBe('5');
+      expect(await codeOf(response)).toBe('DATABASE_UNAVAILABLE');
+    }
+  } finally {
+    await database.acceptConnections();
+  }
+  const again = alert({ labels: { severity: 'critical' } });
+  await waitUntil(async () => (await post(webhook([again]))).status === 200, { within: 5000, what: 'a delivery' });
+  expect(await rows()).toMatchObject([{ severity: 'critical' }]);
+});
+
+test('is not limited in rate', async () => {
+  const limited = await runExporter(database, { environment: { RATE_LIMIT_MULTIPLIER: '0.001' } });
+  const answers = await Promise.all(Array.from({ length: 30 }, () => post(webhook([]), {}, limited.url)));
+  await limited.stop();
+  expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
+  expect(answers[0]?.headers.get('ratelimit-limit')).toBeNull();
+});
