@@ -52,7 +52,7 @@ const commands = [
   'orgs-create',
 ];
 
-describe('every command', () => {
+describe.concurrent('every command', () => {
   test.each(commands)('%s --help explains itself and succeeds without a database', async (command) => {
     const { code, stdout, stderr } = await run(command, ['--help'], { DATABASE_URL_JOBS: '' });
     expect([code, stderr]).toEqual([0, '']);
@@ -62,11 +62,8 @@ describe('every command', () => {
   test.each<[what: string, command: string, args: string[], message: string]>([
     ['an unknown flag', 'orgs-create', ['--key=acme', '--name=Acme', '--colour=red'], '--colour'],
     ['a flag and its value apart', 'orgs-create', ['--key', 'acme', '--name', 'Acme'], '--key: flags are written --name=value'],
-    ['a word without a flag', 'orgs-create', ['acme'], 'acme: flags are written --name=value'],
     ['a short flag', 'orgs-create', ['-k=acme'], '-k=acme: flags are written --name=value'],
-    ['a missing flag', 'orgs-create', ['--key=acme'], '--name= is required'],
     ['an empty value', 'orgs-create', ['--key=acme', '--name='], '--name= is required'],
-    ['an unknown flag', 'migrate', ['--force=1'], '--force'],
   ])('%s is refused with its usage: %s', async (_what, command, args, message) => {
     const { code, stdout, stderr } = await run(command, args);
     expect([code, stdout]).toEqual([1, '']);
@@ -81,11 +78,22 @@ describe('every command', () => {
     ['orgs-create', ['--key=domains', '--name=Acme', '--domains=example.com,https://example.org'], 'https://example.org'],
     ['ingest-keys-revoke', ['--id=one'], 'must be a UUID'],
     ['jobs-run', ['--job=no-such-job'], 'must be one of partitions-maintain'],
-    ['customer-configs-set', ['--org=a', '--domain=https://shop.example.com', '--woocommerce-url=https://shop.example.com'], 'must be a domain'],
-    ['customer-configs-set', ['--org=a', '--domain=shop.example.com', '--woocommerce-url=ftp://shop.example.com'], 'must be an http or https URL'],
-    ['customer-configs-set', ['--org=a', '--domain=shop.example.com', '--woocommerce-url=https://me:secret@shop.example.com'], 'without credentials'],
+    [
+      'customer-configs-set',
+      ['--org=a', '--domain=https://shop.example.com', '--woocommerce-url=https://shop.example.com'],
+      'must be a domain',
+    ],
+    [
+      'customer-configs-set',
+      ['--org=a', '--domain=shop.example.com', '--woocommerce-url=ftp://shop.example.com'],
+      'must be an http or https URL',
+    ],
+    [
+      'customer-configs-set',
+      ['--org=a', '--domain=shop.example.com', '--woocommerce-url=https://me:secret@shop.example.com'],
+      'without credentials',
+    ],
     ['chatbots-create', ['--org=nobody', '--name=Bot'], 'no organization with the key nobody: create it with orgs-create'],
-    ['ingest-keys-create', ['--org=nobody', '--name=Server'], 'no organization with the key nobody: create it with orgs-create'],
     ['ingest-keys-revoke', [`--id=${randomUUID()}`], 'there is no ingest key'],
   ])('%s %j: a bad value is told', async (command, args, message) => {
     const { code, stdout, stderr } = await run(command, args, { CONFIG_ENCRYPTION_KEY: encryptionKey.toString('base64') });
@@ -107,33 +115,42 @@ describe('every command', () => {
     const directory = await mkdtemp(join(tmpdir(), 'observability-command-'));
     const file = join(directory, 'url');
     await writeFile(file, `${database.url('observability_jobs')}\n`);
-    const { code, stderr } = await run('orgs-create', ['--key=by-file', '--name=A'], { DATABASE_URL_JOBS: '', DATABASE_URL_JOBS_FILE: file });
+    const { code, stderr } = await run('orgs-create', ['--key=by-file', '--name=A'], {
+      DATABASE_URL_JOBS: '',
+      DATABASE_URL_JOBS_FILE: file,
+    });
     await rm(directory, { recursive: true });
     expect([code, stderr]).toEqual([0, '']);
   });
 
-  test.each<[command: string, args: string[]]>([
-    ['orgs-create', ['--key=a', '--name=A']],
-    ['jobs-run', ['--job=alerts-prune']],
-    ['migrate', []],
-  ])('%s tells when the database is down', async (command, args) => {
-    for (const host of ['127.0.0.1', 'localhost']) {
-      const url = `postgresql://observability_jobs:do-not-show-this@${host}:${await freePort()}/observability`;
-      const { code, stdout, stderr } = await run(command, args, { DATABASE_URL_JOBS: url, DATABASE_URL_OWNER: url });
-      expect([code, stdout]).toEqual([1, '']);
-      expect(stderr).toContain(`${command}: the database is not available`);
-      expect(stderr).toContain('ECONNREFUSED');
-      expect(stderr).not.toContain('do-not-show-this');
-    }
+  // A name may stand for two addresses, and then the error of a refused connection has no message of its own.
+  test.each<[command: string, args: string[], host: string]>([
+    ['orgs-create', ['--key=a', '--name=A'], '127.0.0.1'],
+    ['chatbots-create', ['--org=a', '--name=A'], 'localhost'],
+    ['jobs-run', ['--job=alerts-prune'], 'localhost'],
+    ['migrate', [], 'localhost'],
+  ])('%s tells when the database is down', async (command, args, host) => {
+    const url = `postgresql://observability_jobs:do-not-show-this@${host}:${await freePort()}/observability`;
+    const { code, stdout, stderr } = await run(command, args, { DATABASE_URL_JOBS: url, DATABASE_URL_OWNER: url });
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain(`${command}: the database is not available`);
+    expect(stderr).toContain('ECONNREFUSED');
+    expect(stderr).not.toContain('do-not-show-this');
   });
 });
 
 describe('orgs-create', () => {
   test('prints a site id that its pages can use, and stores what it was given', async () => {
-    const { code, stdout, stderr } = await run('orgs-create', ['--key=acme-1', '--name=Acme = Söhne', '--domains=example.com, *.example.org:8443,']);
+    const { code, stdout, stderr } = await run('orgs-create', [
+      '--key=acme-1',
+      '--name=Acme = Söhne',
+      '--domains=example.com, *.example.org:8443,',
+    ]);
     expect([code, stderr]).toEqual([0, '']);
     const siteId = /^site id {2}(site_[0-9A-Za-z]{16})$/m.exec(stdout)?.[1];
-    expect(await database.query('select key, site_id, name, allowed_domains, is_active from organizations where key = $1', ['acme-1'])).toEqual([
+    expect(
+      await database.query('select key, site_id, name, allowed_domains, is_active from organizations where key = $1', ['acme-1']),
+    ).toEqual([
       { key: 'acme-1', site_id: siteId, name: 'Acme = Söhne', allowed_domains: ['example.com', '*.example.org:8443'], is_active: true },
     ]);
     const again = await run('orgs-create', ['--key=acme-1', '--name=Another']);
@@ -147,7 +164,9 @@ test('chatbots-create prints the id of the chatbot', async () => {
   const { code, stdout } = await run('chatbots-create', [`--org=${key}`, '--name=Helper']);
   expect(code).toBe(0);
   const id = /^id {2}([0-9a-f-]{36})$/m.exec(stdout)?.[1];
-  expect(await database.query('select id, org_id, name from chatbots where org_id = $1', [orgId])).toEqual([{ id, org_id: orgId, name: 'Helper' }]);
+  expect(await database.query('select id, org_id, name from chatbots where org_id = $1', [orgId])).toEqual([
+    { id, org_id: orgId, name: 'Helper' },
+  ]);
 });
 
 test('ingest-keys-create prints the key once; only its SHA-256 is stored', async () => {
@@ -171,7 +190,7 @@ test('ingest-keys-revoke revokes, in either case of the id; twice keeps the firs
   expect([second.code, second.stdout]).toEqual([0, first.stdout]);
 });
 
-describe('customer-configs-set', () => {
+describe.concurrent('customer-configs-set', () => {
   const environment = {
     CONFIG_ENCRYPTION_KEY: encryptionKey.toString('base64'),
     WOO_CONSUMER_KEY: 'ck_0123',
@@ -205,9 +224,9 @@ describe('customer-configs-set', () => {
       { orgId, domain: 'other.example.com', column: 'consumer_key_enc' },
       { orgId, domain, column: 'consumer_secret_enc' },
     ]) {
-      expect(() => unseal(key, encryptionKey, place)).toThrow();
+      expect(() => unseal(key, encryptionKey, place)).toThrow('unable to authenticate');
     }
-    expect(() => unseal(key, randomBytes(32), { orgId, domain, column: 'consumer_key_enc' })).toThrow();
+    expect(() => unseal(key, randomBytes(32), { orgId, domain, column: 'consumer_key_enc' })).toThrow('unable to authenticate');
   });
 
   test('without credentials keeps the stored ones; a domain stays with its organization', async () => {
@@ -217,7 +236,9 @@ describe('customer-configs-set', () => {
     await run('customer-configs-set', argsOf(org, domain), environment);
     const before = await stored(domain);
     const { CONFIG_ENCRYPTION_KEY } = environment;
-    const changed = await run('customer-configs-set', [...argsOf(org, domain).slice(0, 2), '--woocommerce-url=https://new.example.com'], { CONFIG_ENCRYPTION_KEY });
+    const changed = await run('customer-configs-set', [...argsOf(org, domain).slice(0, 2), '--woocommerce-url=https://new.example.com'], {
+      CONFIG_ENCRYPTION_KEY,
+    });
     expect([changed.code, changed.stdout]).toEqual([0, `id  ${before?.id}\n`]);
     const taken = await run('customer-configs-set', argsOf(other, domain), environment);
     expect([taken.code, taken.stdout]).toEqual([1, '']);
@@ -232,7 +253,11 @@ describe('customer-configs-set', () => {
 
   test.each<[what: string, environment: Record<string, string>, message: string]>([
     ['no encryption key', { ...environment, CONFIG_ENCRYPTION_KEY: '' }, 'CONFIG_ENCRYPTION_KEY: not set'],
-    ['a short encryption key', { ...environment, CONFIG_ENCRYPTION_KEY: randomBytes(16).toString('base64') }, 'CONFIG_ENCRYPTION_KEY: must be 32 bytes'],
+    [
+      'a short encryption key',
+      { ...environment, CONFIG_ENCRYPTION_KEY: randomBytes(16).toString('base64') },
+      'CONFIG_ENCRYPTION_KEY: must be 32 bytes',
+    ],
     ['half of the credentials', { ...environment, WOO_CONSUMER_SECRET: '' }, 'set both WOO_CONSUMER_KEY and WOO_CONSUMER_SECRET'],
   ])('%s is refused and nothing is stored', async (_what, given, message) => {
     const { code, stdout, stderr } = await run('customer-configs-set', argsOf('shop', 'refused.example.com'), given);
@@ -244,13 +269,22 @@ describe('customer-configs-set', () => {
 });
 
 describe('jobs-run', () => {
+  test('tells why a job failed, not only that it did', async () => {
+    await database.query(`delete from partitioned_tables where table_name = 'ingest_batches'`);
+    const { code, stderr } = await run('jobs-run', ['--job=partitions-maintain']);
+    await database.query(`insert into partitioned_tables (table_name, granularity, back_days) values ('ingest_batches', 'day', 2)`);
+    expect(code).toBe(1);
+    expect(stderr).toContain('partitions of 1 table(s) could not be maintained');
+    expect(stderr).toContain('table ingest_batches is not registered in partitioned_tables');
+  });
+
   test('runs a job now, due or not, prints its result and leaves a row', async () => {
     for (const _time of ['first', 'second']) {
       const { code, stdout, stderr } = await run('jobs-run', ['--job=alerts-prune']);
       expect([code, stdout, stderr]).toEqual([0, 'alerts-prune succeeded  {"deleted":0}\n', '']);
     }
     expect(await database.query(`select status, result from job_runs where job = 'alerts-prune'`)).toEqual(
-      Array(2).fill({ status: 'succeeded', result: { deleted: 0 } }),
+      Array.from({ length: 2 }, () => ({ status: 'succeeded', result: { deleted: 0 } })),
     );
   });
 

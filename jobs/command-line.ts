@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { ConfigError } from '../platform/config.ts';
+import { DatabaseUnavailableError, sqlStateOf } from '../platform/postgres/errors.ts';
 import { ProvisioningError } from './provisioning.ts';
 
 /** One flag of a command, always `--name=value`. */
@@ -42,14 +43,32 @@ export async function runCommand<const Flags extends Record<string, Flag>>(
   } catch (error) {
     process.exitCode = 1;
     const isExpected = error instanceof UsageError || error instanceof ProvisioningError || error instanceof ConfigError;
-    const detail = error instanceof Error ? (isExpected ? error.message : describe(error)) : String(error);
-    process.stderr.write(`${command.name}: ${detail}\n`);
+    process.stderr.write(`${command.name}: ${isExpected ? error.message : describe(error)}\n`);
   }
 }
 
-function describe(error: Error): string {
-  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : '';
-  return `${error.message}${cause}`;
+/** An unexpected error with all its reasons; one of a connection ends with where to look. */
+function describe(error: unknown): string {
+  if (isConnectionError(error)) {
+    const reason = reasonsOf(error instanceof DatabaseUnavailableError ? error.cause : error);
+    return `the database is not available: ${reason}: check that it runs and that the DATABASE_URL_ variable of this command names it`;
+  }
+  return reasonsOf(error);
+}
+
+const connectionErrors = ['ECONNREFUSED', 'ECONNRESET', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN', 'EPIPE', 'ETIMEDOUT'];
+
+function isConnectionError(error: unknown): boolean {
+  if (error instanceof DatabaseUnavailableError) return sqlStateOf(error) === undefined;
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' && connectionErrors.includes(code);
+}
+
+/** A host name with several addresses fails with an error that has no message of its own, only those of its addresses. */
+function reasonsOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const reasons: unknown[] = error instanceof AggregateError ? error.errors : error.cause === undefined ? [] : [error.cause];
+  return [error.message, reasons.map(reasonsOf).join('; ')].filter((text) => text !== '').join(': ');
 }
 
 function readFlags<Flags extends Record<string, Flag>>(command: Command<Flags>, args: readonly string[]): FlagValues<Flags> {

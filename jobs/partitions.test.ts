@@ -17,7 +17,13 @@ const log = createLogger({ service: 'test', level: 'silent' });
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  pool = openPool({ connectionString: database.url('observability_jobs'), max: 2, applicationName: 'test', statementTimeoutMs: 10_000, log });
+  pool = openPool({
+    connectionString: database.url('observability_jobs'),
+    max: 2,
+    applicationName: 'test',
+    statementTimeoutMs: 10_000,
+    log,
+  });
   await database.query(
     `set role observability_owner;
      create table visits (org_id bigint, day date, n int, primary key (org_id, day)) partition by range (day);
@@ -46,7 +52,9 @@ describe('partitions-maintain', () => {
   test('is on the clock for every registered table', async () => {
     expect(jobs.map(({ name }) => name)).toContain('partitions-maintain');
     expect(partitionedTables.map(({ table }) => table)).toContain('ingest_batches');
-    const registered = await database.query<{ table_name: string }>(`select table_name from partitioned_tables where table_name <> 'visits' order by 1`);
+    const registered = await database.query<{ table_name: string }>(
+      `select table_name from partitioned_tables where table_name <> 'visits' order by 1`,
+    );
     expect(partitionedTables.map(({ table }) => table).toSorted()).toEqual(registered.map(({ table_name }) => table_name));
   });
 

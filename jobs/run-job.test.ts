@@ -17,7 +17,13 @@ const log = createLogger({ service: 'test', level: 'silent' });
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  pool = openPool({ connectionString: database.url('observability_jobs'), max: 4, applicationName: 'runs test', statementTimeoutMs: 5000, log });
+  pool = openPool({
+    connectionString: database.url('observability_jobs'),
+    max: 4,
+    applicationName: 'runs test',
+    statementTimeoutMs: 5000,
+    log,
+  });
 });
 beforeEach(() => {
   unique += 1;
@@ -135,7 +141,16 @@ describe('a run', () => {
     );
     expect(outcome).toEqual({ ran: true, succeeded: true, result: { deleted: 3 } });
     expect(await runs()).toEqual([
-      { id: expect.any(Number) as number, job: name, attempt: 1, status: 'succeeded', started_at: startedAt, finished_at: now, result: { deleted: 3 }, error: null },
+      {
+        id: expect.any(Number) as number,
+        job: name,
+        attempt: 1,
+        status: 'succeeded',
+        started_at: startedAt,
+        finished_at: now,
+        result: { deleted: 3 },
+        error: null,
+      },
     ]);
     expect(finished).toEqual([{ job: name, outcome: 'succeeded' }]);
   });
@@ -152,13 +167,19 @@ describe('a run', () => {
     }
     expect(attempts.filter(([, ran]) => ran).map(([at]) => at)).toEqual(['10:00:00', '10:01:00', '10:03:00', '11:00:00']);
     expect((await runs()).map(({ attempt, status }) => [attempt, status])).toEqual([1, 2, 3, 1].map((attempt) => [attempt, 'failed']));
-    expect(await runs()).toMatchObject(Array(4).fill({ error: failure.message.slice(0, 2000), result: null }));
-    expect(finished).toEqual(Array(4).fill({ job: name, outcome: 'failed' }));
+    expect(await runs()).toMatchObject(Array.from({ length: 4 }, () => ({ error: failure.message.slice(0, 2000), result: null })));
+    expect(finished).toEqual(Array.from({ length: 4 }, () => ({ job: name, outcome: 'failed' })));
   });
 
   test('that failed hands its error to the caller', async () => {
     const error = new Error('no');
-    expect(await runJob(jobOf(() => Promise.reject(error)), runnerOf(), { force: false })).toEqual({ ran: true, succeeded: false, error });
+    expect(
+      await runJob(
+        jobOf(() => Promise.reject(error)),
+        runnerOf(),
+        { force: false },
+      ),
+    ).toEqual({ ran: true, succeeded: false, error });
   });
 
   test('by hand does not ask whether it is due', async () => {
@@ -170,8 +191,18 @@ describe('a run', () => {
   });
 
   test('gives its lock back, whether it succeeded or failed', async () => {
-    await runJob(jobOf(() => Promise.reject(new Error('no'))), runnerOf(), { force: true });
-    expect(await runJob(jobOf(() => ({})), runnerOf(), { force: true })).toMatchObject({ ran: true, succeeded: true });
+    await runJob(
+      jobOf(() => Promise.reject(new Error('no'))),
+      runnerOf(),
+      { force: true },
+    );
+    expect(
+      await runJob(
+        jobOf(() => ({})),
+        runnerOf(),
+        { force: true },
+      ),
+    ).toMatchObject({ ran: true, succeeded: true });
     await waitUntil(
       async () => (await database.query('select from pg_stat_activity where application_name = $1', [`lock job:${name}`])).length === 0,
       { within: 2000, what: 'no session of the lock' },
@@ -180,7 +211,13 @@ describe('a run', () => {
 
   test('cannot start without the database: its caller hears of that and no row says anything else', async () => {
     const runner = { ...runnerOf(), databaseUrl: `postgresql://nobody@127.0.0.1:${await freePort()}/nothing` };
-    await expect(runJob(jobOf(() => ({})), runner, { force: false })).rejects.toThrow('ECONNREFUSED');
+    await expect(
+      runJob(
+        jobOf(() => ({})),
+        runner,
+        { force: false },
+      ),
+    ).rejects.toThrow('ECONNREFUSED');
     expect(await runs()).toEqual([]);
   });
 });
@@ -216,7 +253,11 @@ describe('two runners', () => {
     await waitUntil(() => context.signal.aborted, { within: 2000, what: 'the signal' });
     const second = await waitUntil(
       async () => {
-        const outcome = await runJob(jobOf(() => ({ by: 'the second' })), runnerOf(), { force: false });
+        const outcome = await runJob(
+          jobOf(() => ({ by: 'the second' })),
+          runnerOf(),
+          { force: false },
+        );
         return outcome.ran ? outcome : undefined;
       },
       { within: 2000, what: 'the second run' },
@@ -241,7 +282,8 @@ describe('two runners', () => {
       takeover = beginRun(pool, name, 2, now);
       await waitUntil(
         async () =>
-          (await database.query(`select from pg_stat_activity where wait_event_type = 'Lock' and application_name = 'runs test'`)).length === 1,
+          (await database.query(`select from pg_stat_activity where wait_event_type = 'Lock' and application_name = 'runs test'`))
+            .length === 1,
         { within: 1500, what: 'the second waiting for the lease' },
       );
     });

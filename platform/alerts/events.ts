@@ -74,12 +74,23 @@ function metadataOf(annotations: Readonly<Record<string, string>>): Record<strin
 }
 
 function metadataValue(value: string): unknown {
-  if (/^[+-]?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(value.trim())) return Number(value);
+  if (/^[+-]?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(value.trim())) {
+    // 1e999 looks like a number and becomes Infinity, which JSON cannot hold.
+    return Number.isFinite(Number(value)) ? Number(value) : value;
+  }
   if (!value.trimStart().startsWith('{')) return value;
   try {
-    return JSON.parse(value) as unknown;
+    return cleanJson(JSON.parse(value));
   } catch {
     // Text that merely starts with a brace.
     return value;
   }
+}
+
+/** PostgreSQL refuses U+0000 anywhere in a jsonb, in keys too. */
+function cleanJson(value: unknown): unknown {
+  if (typeof value === 'string') return cleanText(value);
+  if (Array.isArray(value)) return value.map(cleanJson);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [cleanText(name), cleanJson(item)]));
 }

@@ -39,7 +39,13 @@ interface Given {
 function alert(given: Given = {}): Record<string, unknown> {
   return {
     status: given.status ?? 'firing',
-    labels: { alertname: 'WidgetSlowRenders', severity: 'warning', category: 'performance', feature: 'widget-performance', ...given.labels },
+    labels: {
+      alertname: 'WidgetSlowRenders',
+      severity: 'warning',
+      category: 'performance',
+      feature: 'widget-performance',
+      ...given.labels,
+    },
     annotations: { summary: 'Slow Message Renders', description: 'P95 render time is 18.52ms', ...given.annotations },
     startsAt: given.startsAt ?? start,
     endsAt: given.endsAt ?? notEnded,
@@ -57,7 +63,18 @@ function post(body: unknown, headers: Record<string, string> = {}, url = exporte
 }
 
 function webhook(alerts: unknown[]): Record<string, unknown> {
-  return { version: '4', groupKey: '{}:{alertname="x"}', truncatedAlerts: 0, status: 'firing', receiver: 'stack', groupLabels: {}, commonLabels: {}, commonAnnotations: {}, externalURL: 'http://alertmanager:9093', alerts };
+  return {
+    version: '4',
+    groupKey: '{}:{alertname="x"}',
+    truncatedAlerts: 0,
+    status: 'firing',
+    receiver: 'stack',
+    groupLabels: {},
+    commonLabels: {},
+    commonAnnotations: {},
+    externalURL: 'http://alertmanager:9093',
+    alerts,
+  };
 }
 
 async function deliver(...alerts: unknown[]): Promise<{ success: boolean; stored: number; failed: number }> {
@@ -135,17 +152,24 @@ describe('what is no webhook', () => {
     ['a start that is no moment', { ...alert(), startsAt: 'yesterday' }],
     ['no end', { ...alert(), endsAt: undefined }],
   ])('an item that is %s counts as failed, and the others are stored', async (_case, malformed) => {
-    const refused = (await scrape(exporter.metricsUrl)).value('observability_ingest_rows_total{endpoint="alertmanager",outcome="refused"}') ?? 0;
+    const refused =
+      (await scrape(exporter.metricsUrl)).value('observability_ingest_rows_total{endpoint="alertmanager",outcome="refused"}') ?? 0;
     expect(await deliver(malformed, alert({ fingerprint: `${fingerprint}-other` }))).toEqual({ success: true, stored: 1, failed: 1 });
     expect(await rows(`${fingerprint}-other`)).toHaveLength(1);
-    expect((await scrape(exporter.metricsUrl)).value('observability_ingest_rows_total{endpoint="alertmanager",outcome="refused"}')).toBe(refused + 1);
+    expect((await scrape(exporter.metricsUrl)).value('observability_ingest_rows_total{endpoint="alertmanager",outcome="refused"}')).toBe(
+      refused + 1,
+    );
   });
 });
 
 describe('a firing alert', () => {
   test('becomes a row with everything that it says', async () => {
     const { id, key } = await insertOrganization(database, { key: `org-${unique}` });
-    const delivered = alert({ labels: { org: key }, annotations: { meta_p95Time: '18.52' }, startsAt: '2026-02-13T10:00:00.123456789+01:00' });
+    const delivered = alert({
+      labels: { org: key },
+      annotations: { meta_p95Time: '18.52' },
+      startsAt: '2026-02-13T10:00:00.123456789+01:00',
+    });
     expect(await deliver(delivered)).toEqual({ success: true, stored: 1, failed: 0 });
     expect(await rows()).toEqual([
       {
@@ -196,7 +220,11 @@ describe('a firing alert', () => {
   test('that was resolved by hand stays resolved while it is repeated', async () => {
     await deliver(alert());
     const by = { at: new Date('2026-02-13T10:05:00.000Z'), sub: 'user-1' };
-    await database.query('update alerts set resolved = true, resolved_at = $2, resolved_by = $3 where fingerprint = $1', [fingerprint, by.at, by.sub]);
+    await database.query('update alerts set resolved = true, resolved_at = $2, resolved_by = $3 where fingerprint = $1', [
+      fingerprint,
+      by.at,
+      by.sub,
+    ]);
     now = new Date('2026-02-13T14:00:30.000Z');
     expect(await deliver(alert({ labels: { severity: 'critical' } }))).toEqual({ success: true, stored: 1, failed: 0 });
     expect(await rows()).toMatchObject([
@@ -226,7 +254,11 @@ describe('a firing alert', () => {
   });
 
   test('and its end in one delivery leave one resolved row', async () => {
-    expect(await deliver(alert(), alert({ status: 'resolved', endsAt: '2026-02-13T10:01:00Z' }))).toEqual({ success: true, stored: 2, failed: 0 });
+    expect(await deliver(alert(), alert({ status: 'resolved', endsAt: '2026-02-13T10:01:00Z' }))).toEqual({
+      success: true,
+      stored: 2,
+      failed: 0,
+    });
     expect(await rows()).toMatchObject([{ resolved: true }]);
   });
 });
@@ -282,9 +314,24 @@ describe('whose an alert is', () => {
 });
 
 test('what an alert leaves out is filled in, and an unknown severity is a warning', async () => {
-  await deliver({ status: 'firing', labels: { alertname: 'Bare', severity: 'page' }, annotations: {}, startsAt: start, endsAt: notEnded, fingerprint });
+  await deliver({
+    status: 'firing',
+    labels: { alertname: 'Bare', severity: 'page' },
+    annotations: {},
+    startsAt: start,
+    endsAt: notEnded,
+    fingerprint,
+  });
   expect(await rows()).toMatchObject([
-    { severity: 'warning', category: 'error_rate', title: 'Bare', message: '', feature: 'pipeline', metadata: {}, labels: { alertname: 'Bare', severity: 'page' } },
+    {
+      severity: 'warning',
+      category: 'error_rate',
+      title: 'Bare',
+      message: '',
+      feature: 'pipeline',
+      metadata: {},
+      labels: { alertname: 'Bare', severity: 'page' },
+    },
   ]);
 });
 
@@ -349,7 +396,9 @@ test('a row that the database refuses fails alone', async () => {
   );
   await database.query('alter table alerts drop constraint no_forbidden');
   expect(answer).toEqual({ success: true, stored: 2, failed: 1 });
-  expect((await Promise.all(['1', '2', '3'].map((suffix) => rows(`${fingerprint}-${suffix}`)))).map(({ length }) => length)).toEqual([1, 0, 1]);
+  expect((await Promise.all(['1', '2', '3'].map((suffix) => rows(`${fingerprint}-${suffix}`)))).map(({ length }) => length)).toEqual([
+    1, 0, 1,
+  ]);
 });
 
 test('while the database is down it is 503 and never 429, so that Alertmanager delivers again', async () => {

@@ -32,7 +32,7 @@ test('alerts-prune deletes what was resolved more than 90 days ago, at 03:10, an
   await insert('started long ago, resolved lately', daysAgo(400), daysAgo(1));
   await insert('unresolved', daysAgo(400), null);
 
-  const [prune] = alertJobs.filter(({ name }) => name === 'alerts-prune');
+  const prune = alertJobs.find(({ name }) => name === 'alerts-prune');
   expect(lastDueAt(prune?.schedule ?? { every: 'hour' }, new Date('2026-06-01T12:00:00Z'))).toEqual(now);
   const context = { pool, log, now: () => now, signal: new AbortController().signal, fence: () => Promise.resolve() };
   expect(await prune?.run(context)).toEqual({ deleted: 1 });

@@ -57,6 +57,28 @@ describe('with a shared secret', () => {
     expect(await codeOf(verify(`${header}.${payload}.`))).toBe('UNAUTHENTICATED');
     for (const garbage of ['', 'a.b.c', 'nonsense', '..']) expect(await codeOf(verify(garbage))).toBe('UNAUTHENTICATED');
   });
+
+  test('a token with a key of its own is refused, whatever it claims to be signed with', async () => {
+    const { privateKey, publicKey } = await generateKeyPair('RS256');
+    const jwk = await exportJWK(publicKey);
+    const signed = await new SignJWT(claims).setProtectedHeader({ alg: 'RS256', jwk }).sign(privateKey);
+    expect(await codeOf(verify(signed))).toBe('UNAUTHENTICATED');
+    const [, payload, signature] = signed.split('.');
+    const renamed = Buffer.from(JSON.stringify({ alg: 'HS256', jwk })).toString('base64url');
+    expect(await codeOf(verify(`${renamed}.${payload}.${signature}`))).toBe('UNAUTHENTICATED');
+  });
+
+  test('a claim that was changed after signing is refused', async () => {
+    const [header, , signature] = (await sign({ role: 'member' })).split('.');
+    const payload = Buffer.from(JSON.stringify({ ...claims, role: 'admin' })).toString('base64url');
+    expect(await codeOf(verify(`${header}.${payload}.${signature}`))).toBe('UNAUTHENTICATED');
+  });
+
+  test('one audience of several is enough, and an expired token of another issuer is no session that ended', async () => {
+    expect(await codeOf(verify(await sign({ aud: ['other', audience] })))).toBe('accepted');
+    expect(await codeOf(verify(await sign({ iss: 'https://evil.example', exp: seconds(-3600) })))).toBe('UNAUTHENTICATED');
+    expect(await codeOf(verify(await sign({ exp: seconds(-3600) }, 'x'.repeat(32))))).toBe('UNAUTHENTICATED');
+  });
 });
 
 describe('with the keys of a JWKS URL', () => {
@@ -67,7 +89,10 @@ describe('with the keys of a JWKS URL', () => {
   const server = createServer((_request, response) => {
     fetches += 1;
     if (served === 'broken') response.writeHead(500).end();
-    else response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ keys: served }));
+    else
+      response
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(JSON.stringify(Array.isArray(served) ? { keys: served } : served));
   });
   const minutesLater = (minutes: number): Date => new Date(start.getTime() + minutes * 60_000);
 
@@ -144,6 +169,45 @@ describe('with the keys of a JWKS URL', () => {
     served = [first.jwk];
     clock = minutesLater(1);
     expect(await codeOf(verify(await first.sign()))).toBe('accepted');
+  });
+
+  test('a key that was taken out of the set is refused from the next fetch on', async () => {
+    fresh();
+    served = [first.jwk];
+    await verify(await first.sign());
+    served = [second.jwk];
+    clock = minutesLater(9.9);
+    expect(await codeOf(verify(await first.sign()))).toBe('accepted');
+    clock = minutesLater(10);
+    expect(await codeOf(verify(await first.sign()))).toBe('UNAUTHENTICATED');
+    expect(await codeOf(verify(await second.sign()))).toBe('accepted');
+    expect(fetches).toBe(2);
+  });
+
+  test('many tokens with unknown key ids at once cost one fetch a minute', async () => {
+    fresh();
+    served = [first.jwk];
+    await verify(await first.sign());
+    const stranger = await signer('stranger', 'RS256');
+    clock = minutesLater(2);
+    const codes = await Promise.all(Array.from({ length: 20 }, async () => codeOf(verify(await stranger.sign()))));
+    expect(new Set(codes)).toEqual(new Set(['UNAUTHENTICATED']));
+    expect(fetches).toBe(2);
+    expect(await codeOf(verify(await first.sign()))).toBe('accepted');
+    expect(fetches).toBe(2);
+  });
+
+  test('an answer that is no key set does not take the place of one', async () => {
+    for (const nonsense of [{}, { keys: 'none' }, { keys: [7] }, null]) {
+      fresh();
+      served = [first.jwk];
+      await verify(await first.sign());
+      served = nonsense as unknown as JWK[];
+      clock = minutesLater(10);
+      const answered = codeOf(verify(await first.sign()));
+      expect(await answered, JSON.stringify(nonsense)).toBe('accepted');
+      expect(fetches).toBe(2);
+    }
   });
 
   test('a token signed with the public key as if it were a secret is refused', async () => {

@@ -185,7 +185,7 @@ function corsByRoute(options: AppOptions): Middleware {
   const exact = exactly(
     options.routes,
     ({ path }) => path,
-    ({ cors }) => cors,
+    (route) => route.cors,
   );
   const router = new Router();
   for (const route of options.routes) {

@@ -48,6 +48,30 @@ function raw(chunks: (string | Buffer)[], until: string): Promise<string> {
   });
 }
 
+/** The first line of the answer for a sender that reads nothing before everything is sent. */
+function sendAllThenRead(head: string, parts: readonly (string | Buffer)[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let answer = '';
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.write(`POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${head}\r\n\r\n`);
+      const next = (index: number): void => {
+        const part = parts[index];
+        if (part === undefined) socket.resume();
+        else socket.write(part, () => setImmediate(next, index + 1));
+      };
+      next(0);
+    });
+    socket.setNoDelay(true);
+    socket.on('data', (data) => {
+      answer += data.toString('latin1');
+      if (answer.includes('\r\n\r\n')) socket.destroy();
+    });
+    socket.pause();
+    socket.on('error', reject);
+    socket.on('close', () => resolve(answer.split('\r\n')[0] ?? ''));
+  });
+}
+
 describe('a JSON body', () => {
   test.each(['application/json', 'application/json; charset=utf-8', 'text/plain;charset=UTF-8', 'APPLICATION/JSON'])(
     'is read as %s',
@@ -114,6 +138,53 @@ describe('a JSON body', () => {
       'PAYLOAD_TOO_LARGE',
     );
     expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+  });
+
+  const megabytes = 4;
+  const part = Buffer.alloc(65_536, 'x');
+  const parts = Array<Buffer>(megabytes * 16).fill(part);
+  const chunks = [...parts.map((data) => Buffer.concat([Buffer.from('10000\r\n'), data, Buffer.from('\r\n')])), '0\r\n\r\n'];
+
+  test.each([
+    ['announced', `Content-Length: ${megabytes * 1024 * 1024}`, parts],
+    ['in chunks', 'Transfer-Encoding: chunked', chunks],
+    ['announced, for one request only', `Connection: close\r\nContent-Length: ${megabytes * 1024 * 1024}`, parts],
+    ['in chunks, for one request only', 'Connection: close\r\nTransfer-Encoding: chunked', chunks],
+  ])(
+    'that is too large, %s: its 413 arrives although the sender reads nothing before it has sent everything',
+    async (_case, head, body) => {
+      for (let times = 0; times < 3; times += 1) expect(await sendAllThenRead(head, body)).toMatch(/^HTTP\/1\.1 413 /);
+    },
+  );
+
+  test('that is too large or of a wrong type arrives at fetch as its status, and the connection serves the next request', async () => {
+    const large = Buffer.alloc(megabytes * 1024 * 1024, 'x');
+    for (let times = 0; times < 5; times += 1) {
+      expect((await send(large)).status).toBe(413);
+      expect((await send(large, { 'content-type': 'image/png' })).status).toBe(415);
+      expect((await send('{}')).status).toBe(200);
+    }
+  });
+
+  test('that was cut while its sender was looked up is an error, and not a request that never ends', async () => {
+    let outcome: Promise<unknown> = Promise.resolve();
+    let arrived: () => void = () => undefined;
+    const arrival = new Promise<void>((resolve) => (arrived = resolve));
+    const slow = await listen(
+      (request) => {
+        const gone = new Promise((resolve) => request.on('close', resolve).on('error', () => undefined));
+        outcome = gone.then(() => readJsonBody(request, publicBody)).catch((error: unknown) => error);
+        arrived();
+      },
+      { port: 0, host: '127.0.0.1' },
+    );
+    const socket = connect(slow.port, '127.0.0.1', () => {
+      socket.write('POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"a":');
+    });
+    await arrival;
+    socket.destroy();
+    expect(await outcome).toMatchObject({ code: 'INVALID_JSON', message: 'the body ended early' });
+    await slow.close();
   });
 
   test('that ends early does no harm to the next request', async () => {

@@ -25,7 +25,11 @@ const drainMs = 5000;
 export async function readJsonBody(request: IncomingMessage, rule: BodyRule): Promise<unknown> {
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {
-    throw await refuse(request, 'UNSUPPORTED_MEDIA_TYPE', `bodies compressed with ${printable(encoding)} are not taken; send it uncompressed`);
+    throw await refuse(
+      request,
+      'UNSUPPORTED_MEDIA_TYPE',
+      `bodies compressed with ${printable(encoding)} are not taken; send it uncompressed`,
+    );
   }
   const contentType = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
   if (!rule.contentTypes.includes(contentType)) {

@@ -41,6 +41,11 @@ export function compileAllowlist(texts: readonly string[]): Allowlist {
   return { allows: (origin) => entries.some((entry) => matches(entry, origin)) };
 }
 
+/** Whether an entry can ever match; for whoever writes one, since matching ignores it silently. */
+export function isAllowlistEntry(text: string): boolean {
+  return parseEntry(text) !== undefined;
+}
+
 const entryFormat = /^(\*\.)?([^*:/\s@?#\\]+)(?::(\d{1,5}))?$/;
 const hostFormat = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/;
 

@@ -22,7 +22,9 @@ const log = createLogger({ service: 'test', level: 'silent' });
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  await database.query('create table items (id int primary key, value int not null check (value >= 0), tx bigint not null default txid_current())');
+  await database.query(
+    'create table items (id int primary key, value int not null check (value >= 0), tx bigint not null default txid_current())',
+  );
   await database.query('create sequence tries');
   // A sequence is not rolled back: the row of value 40001 fails with that SQLSTATE as many times as its id says.
   await database.query(
@@ -43,12 +45,12 @@ beforeEach(async () => {
 afterEach(() => pool.end());
 afterAll(() => database.drop());
 
-async function insertItems(db: Queryable, items: readonly Item[]): Promise<string[]> {
+async function insertItems(db: Queryable, units: readonly Item[]): Promise<string[]> {
   await db.query('insert into items (id, value) select * from unnest($1::int[], $2::int[])', [
-    items.map(({ id }) => id),
-    items.map(({ value }) => value),
+    units.map(({ id }) => id),
+    units.map(({ value }) => value),
   ]);
-  return items.map(({ id }) => `stored ${id}`);
+  return units.map(({ id }) => `stored ${id}`);
 }
 
 function writerOf(options: Partial<Options> = {}): BatchWriter<Item, string> {
@@ -87,7 +89,8 @@ async function holdWrites(): Promise<{ inFlight: () => Promise<unknown>; release
     inFlight: () =>
       waitUntil(
         async () =>
-          (await database.query(`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`)).length === 1,
+          (await database.query(`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`)).length ===
+          1,
         { within: 2000, what: 'the write waiting for the lock' },
       ),
     release: async () => {

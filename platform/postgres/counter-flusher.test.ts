@@ -111,7 +111,13 @@ describe('counting', () => {
     watched.load(1, 2);
     watched.load(2);
     await watched.flusher.stop(soon());
-    expect(entriesOf(watched)).toEqual([[[1, 5]], [[1, 2], [2, 1]]]);
+    expect(entriesOf(watched)).toEqual([
+      [[1, 5]],
+      [
+        [1, 2],
+        [2, 1],
+      ],
+    ]);
     expect(new Set(watched.writes.map(({ flush }) => flush.id)).size).toBe(2);
     expect(await totals()).toEqual({ 1: 7, 2: 1 });
   });
@@ -209,7 +215,20 @@ describe('exactly once', () => {
     expect(watched.flusher.pendingOrgs()).toBe(3);
     await watched.flusher.stop(soon());
     expect(await totals()).toEqual({ 1: 11, 2: 1, 3: 10 });
-    expect(entriesOf(watched)).toEqual([[[1, 1], [2, 1]], [[1, 1], [2, 1]], [[1, 10], [3, 10]]]);
+    expect(entriesOf(watched)).toEqual([
+      [
+        [1, 1],
+        [2, 1],
+      ],
+      [
+        [1, 1],
+        [2, 1],
+      ],
+      [
+        [1, 10],
+        [3, 10],
+      ],
+    ]);
     const [sent, again, newer] = watched.writes.map(({ flush }) => flush);
     expect(again).toEqual(sent);
     expect(newer?.id).not.toBe(sent?.id);

@@ -49,7 +49,9 @@ test('a schema that is up to date stays as it is', async () => {
   const lines: string[] = [];
   expect(await migrate({ databaseUrl: database.url('superuser'), log: (line) => lines.push(line) })).toEqual([]);
   expect(lines.length).toBeGreaterThan(0);
-  expect(await run(database.name, 'select count(*)::int as migrations from schema_migrations')).toEqual([{ migrations: migrations.length }]);
+  expect(await run(database.name, 'select count(*)::int as migrations from schema_migrations')).toEqual([
+    { migrations: migrations.length },
+  ]);
 });
 
 test('a database that cannot be reached is an error, not an empty answer', async () => {

@@ -139,6 +139,35 @@ describe('limits of every session', () => {
     }
   });
 
+  test('a transaction on a frozen server is given up after one such wait: its rollback does not wait for the server again', async () => {
+    const pool = open({ statementTimeoutMs: 20 });
+    const startedAt = performance.now();
+    let pid = 0;
+    const failure = await pool
+      .transaction(async (transaction) => {
+        pid = await backend(transaction);
+        process.kill(pid, 'SIGSTOP');
+        await transaction.query('select 1');
+      })
+      .catch((error: unknown) => error)
+      .finally(() => process.kill(pid, 'SIGCONT'));
+    expect(failure).toMatchObject({ name: 'DatabaseUnavailableError', fault: 'unknown' });
+    expect(performance.now() - startedAt).toBeLessThan(3500);
+    expect(await backend(pool)).not.toBe(pid);
+  });
+
+  test('nothing more is sent on a connection that an earlier statement broke', async () => {
+    const pool = open();
+    const faults: string[] = [];
+    await pool.connect(async (connection) => {
+      await connection.query('select pg_terminate_backend(pg_backend_pid())').catch((error: unknown) => faults.push(faultOf(error)));
+      await connection.query('select 1').catch((error: unknown) => faults.push(faultOf(error)));
+    });
+    // What was not sent is certainly not stored.
+    expect(faults).toEqual(['unknown', 'rolled_back']);
+    expect(await backend(pool)).toBeGreaterThan(0);
+  });
+
   test('nobody waits for a connection without end', async () => {
     const pool = open();
     let release: () => void = () => undefined;
