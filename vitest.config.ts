@@ -11,6 +11,8 @@ export default defineConfig({
     exclude: ['**/node_modules/**', '**/dist/**', '**/.data/**'],
     env: { TZ: 'America/St_Johns' },
     pool: 'forks',
+    // Most of a file's time is waiting for real processes; on two cores the default is a single worker.
+    maxWorkers: 3,
     reporters: ['default', new ClosingLine()],
     testTimeout: 20_000,
     hookTimeout: 30_000,
