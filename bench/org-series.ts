@@ -58,8 +58,8 @@ async function measure({ cluster, quick }: BenchContext, size: number): Promise<
     promClientMs: [],
     fleetMs: [],
     fleetSeries: countSeries(await fetchText(fleetUrl)),
-    stall: { elapsedMs: 0, workedMs: 0 },
-    promClientStall: { elapsedMs: 0, workedMs: 0 },
+    stall: { elapsedMs: 0, ownMs: 0 },
+    promClientStall: { elapsedMs: 0, ownMs: 0 },
   };
   for (let round = -2; round < rounds; round += 1) {
     await quiet.next();
@@ -75,15 +75,17 @@ async function measure({ cluster, quick }: BenchContext, size: number): Promise<
     result.fleetMs.push(fleetMs);
   }
 
-  await exporter.call('watchEventLoop', undefined);
   for (let round = 0; round < rounds; round += 1) {
+    await quiet.next();
+    await exporter.call('watchEventLoop', undefined);
     await exporter.call('refresh', undefined);
     await timeScrape(orgsUrl);
     await timeScrape(fleetUrl);
     // And all at once.
     await Promise.all([exporter.call('refresh', undefined), timeScrape(orgsUrl), timeScrape(fleetUrl)]);
+    const { elapsedMs, ownMs } = await exporter.call('longestStall', undefined);
+    result.stall = { elapsedMs: Math.max(result.stall.elapsedMs, elapsedMs), ownMs: Math.max(result.stall.ownMs, ownMs) };
   }
-  result.stall = await exporter.call('longestStall', undefined);
   await promClient.call('watchEventLoop', undefined);
   for (let round = 0; round < 3; round += 1) await promClient.call('render', undefined);
   result.promClientStall = await promClient.call('longestStall', undefined);
@@ -121,7 +123,7 @@ function printTable({ print }: BenchContext, measured: readonly Measured[]): voi
         'ratio, scrape',
         'ratio, both',
         'stall',
-        'worked',
+        'own',
         'prom-client stall',
         '/metrics',
         'its series',
@@ -136,7 +138,7 @@ function printTable({ print }: BenchContext, measured: readonly Measured[]): voi
         format(medianRatio(result.promClientMs, result.scrapeMs)),
         format(medianRatio(result.promClientMs, refreshAndScrape(result))),
         format(result.stall.elapsedMs),
-        format(result.stall.workedMs),
+        format(result.stall.ownMs),
         format(result.promClientStall.elapsedMs),
         format(median(result.fleetMs)),
         String(result.fleetSeries),
@@ -157,7 +159,7 @@ function figuresOf(measured: Measured): Figure[] {
       unit: 'x',
       target: { atLeast: 3 },
     },
-    { name: `/metrics/orgs ${at}: longest event-loop stall`, value: stall.workedMs, unit: 'ms', target: { atMost: 10 } },
+    { name: `/metrics/orgs ${at}: longest event-loop stall`, value: stall.ownMs, unit: 'ms', target: { atMost: 10 } },
     { name: `/metrics ${at}: time of a scrape`, value: median(fleetMs), unit: 'ms', target: { below: 10 } },
     { name: `/metrics ${at}: series`, value: fleetSeries, unit: 'series', target: { below: 2000 } },
   ];

@@ -1,3 +1,4 @@
+import { openSync, readSync } from 'node:fs';
 import type { ProcessCalls, Stall } from './programs.ts';
 
 /**
@@ -5,20 +6,24 @@ import type { ProcessCalls, Stall } from './programs.ts';
  * tell a long turn from a core that was given to another process.
  */
 function watchEventLoop(): { stop: () => Stall } {
+  const waitedMs = coreWaitClock();
   let turnStartedAt = performance.now();
-  let cpuAtStart = process.cpuUsage();
+  let cpuBefore = process.cpuUsage();
+  let waitedBefore = waitedMs();
   let watching = true;
-  const longest: Stall = { elapsedMs: 0, workedMs: 0 };
+  const longest: Stall = { elapsedMs: 0, ownMs: 0 };
   const turn = (): void => {
     if (!watching) return;
     const elapsedMs = performance.now() - turnStartedAt;
-    const { user, system } = process.cpuUsage(cpuAtStart);
-    // Threads of the garbage collector count too, so this is at least what the event loop's own thread worked.
-    const workedMs = Math.min(elapsedMs, (user + system) / 1000);
+    const waited = waitedMs();
+    const { user, system } = process.cpuUsage(cpuBefore);
+    // Two bounds from above on what the thread worked: the first still has the time it was blocked, the second the work of other threads.
+    const ownMs = Math.min(elapsedMs - (waited - waitedBefore), (user + system) / 1000);
     longest.elapsedMs = Math.max(longest.elapsedMs, elapsedMs);
-    longest.workedMs = Math.max(longest.workedMs, workedMs);
+    longest.ownMs = Math.max(longest.ownMs, ownMs);
+    cpuBefore = process.cpuUsage();
+    waitedBefore = waited;
     turnStartedAt = performance.now();
-    cpuAtStart = process.cpuUsage();
     setImmediate(turn);
   };
   setImmediate(turn);
@@ -27,6 +32,21 @@ function watchEventLoop(): { stop: () => Stall } {
       watching = false;
       return longest;
     },
+  };
+}
+
+/** How long the event loop's thread was ready to run and had no core, in ms so far. Only Linux tells; elsewhere it is 0. */
+function coreWaitClock(): () => number {
+  let file: number;
+  try {
+    file = openSync(`/proc/self/task/${process.pid}/schedstat`, 'r');
+  } catch {
+    return () => 0;
+  }
+  const buffer = Buffer.alloc(128);
+  return () => {
+    const length = readSync(file, buffer, 0, buffer.length, 0);
+    return Number(buffer.toString('latin1', 0, length).split(' ')[1]) / 1e6;
   };
 }
 
@@ -42,5 +62,5 @@ export const processCalls: { [Name in keyof ProcessCalls]: (argument: undefined)
     watch = watchEventLoop();
     return Promise.resolve();
   },
-  longestStall: () => Promise.resolve(watch?.stop() ?? { elapsedMs: Number.NaN, workedMs: Number.NaN }),
+  longestStall: () => Promise.resolve(watch?.stop() ?? { elapsedMs: Number.NaN, ownMs: Number.NaN }),
 };

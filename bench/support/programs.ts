@@ -7,12 +7,12 @@ export interface Addresses {
   metricsUrl: string;
 }
 
-/** The longest time in which a process could do nothing else, in ms. */
+/** The longest turn of a process' event loop, in ms. */
 export interface Stall {
-  /** By the clock; another process may have had the core meanwhile. */
+  /** By the clock. */
   elapsedMs: number;
-  /** Of that, what the process itself worked: never more than `elapsedMs`. */
-  workedMs: number;
+  /** Without the time in which other processes had the cores; never less than what the event loop's own thread worked. */
+  ownMs: number;
 }
 
 export interface ProcessCalls {

@@ -1,6 +1,6 @@
 import type { Admission, OrgSeriesSource } from '../../platform/metrics/org-series.ts';
 import { overflowOrg } from '../../platform/metrics/org-series.ts';
-import type { HistogramSample, Sample, SeriesFamily } from '../../platform/metrics/exposition.ts';
+import { labelText, type HistogramSample, type LabelText, type Sample, type SeriesFamily } from '../../platform/metrics/exposition.ts';
 import type { Queryable } from '../../platform/postgres/pool.ts';
 import { bucketCounts } from './histogram.ts';
 import { orgMetrics, statusLabels } from './metrics.ts';
@@ -152,7 +152,7 @@ export async function readTopByDomainMismatch(db: Queryable): Promise<TopByDomai
 }
 
 /** Small enough that decoding a page does not hold the event loop. */
-const pageSize = 200;
+const pageSize = 100;
 
 /** The org-scoped series of this slice: admitted organizations page by page, all others as sums. */
 export function healthOrgSeries(now: () => Date): OrgSeriesSource {
@@ -166,28 +166,39 @@ export function healthOrgSeries(now: () => Date): OrgSeriesSource {
   };
 }
 
+/** The next page is read while one is rendered: a refresh then takes as long as the slower of the two, not as both. */
 async function* readAdmitted(db: Queryable, admission: Admission, now: () => Date): AsyncGenerator<readonly SeriesFamily[]> {
-  for (let afterId = 0; ;) {
-    const { rows } = await db.query<TotalsRow & { id: number; key: string }>({
-      // Prepared once per connection: the same statement runs fifty times per refresh at 10,000 organizations.
-      name: 'widget_health_org_series',
-      text: `select organizations.id, organizations.key, ${totalsColumns}
-        -- The bound is said twice: without its own, every page would read the totals from the first organization on.
-        from organizations left join widget_health_totals totals on totals.org_id = organizations.id and totals.org_id > $1
-        where organizations.is_active and organizations.id > $1 and organizations.id <= $2
-        order by organizations.id
-        limit ${pageSize}`,
-      values: [afterId, admission.lastId],
-    });
+  let next: Promise<AdmittedRow[]> | undefined = readPage(db, admission, 0);
+  while (next !== undefined) {
+    const rows: readonly AdmittedRow[] = await next;
     const last = rows.at(-1);
-    if (last === undefined) return;
-    yield familiesOf(
-      rows.map((row) => ({ org: row.key, totals: presentTotals(row) })),
-      now(),
-    );
-    if (rows.length < pageSize) return;
-    afterId = last.id;
+    next = last === undefined || rows.length < pageSize ? undefined : readPage(db, admission, last.id);
+    // It may fail while nobody waits for it yet; whoever waits then is told.
+    next?.catch(() => undefined);
+    if (last !== undefined) {
+      yield familiesOf(
+        rows.map((row) => orgTotals(row.key, row)),
+        now(),
+      );
+    }
   }
+}
+
+type AdmittedRow = TotalsRow & { id: number; key: string };
+
+async function readPage(db: Queryable, admission: Admission, afterId: number): Promise<AdmittedRow[]> {
+  const { rows } = await db.query<AdmittedRow>({
+    // Prepared once per connection: the same statement runs a hundred times per refresh at 10,000 organizations.
+    name: 'widget_health_org_series',
+    // The bound is said twice: without its own, every page would read the totals from the first organization on.
+    text: `select organizations.id, organizations.key, ${totalsColumns}
+      from organizations left join widget_health_totals totals on totals.org_id = organizations.id and totals.org_id > $1
+      where organizations.is_active and organizations.id > $1 and organizations.id <= $2
+      order by organizations.id
+      limit ${pageSize}`,
+    values: [afterId, admission.lastId],
+  });
+  return rows;
 }
 
 /** Counters and the histogram of everyone beyond the cap as one organization. Gauges of many organizations have no sum. */
@@ -209,22 +220,24 @@ async function readOverflow(db: Queryable, admission: Admission): Promise<readon
      where organizations.is_active and organizations.id > $1`,
     [admission.lastId],
   );
-  return counterFamilies([{ org: overflowOrg, totals: presentTotals(rows[0]) }]);
+  return counterFamilies([orgTotals(overflowOrg, rows[0])]);
 }
 
 interface OrgTotals {
   org: string;
+  /** The label `org`, rendered once for the fourteen samples that share it. */
+  labels: LabelText;
   totals: HealthTotals;
+}
+
+function orgTotals(org: string, row: TotalsRow | undefined): OrgTotals {
+  return { org, labels: labelText({ org }), totals: presentTotals(row) };
 }
 
 function counterFamilies(orgs: readonly OrgTotals[]): SeriesFamily[] {
   const samples = (value: (totals: HealthTotals) => number): Sample[] =>
-    orgs.map(({ org, totals }) => ({ labels: { org }, value: value(totals) }));
-  const histograms: HistogramSample[] = orgs.map(({ org, totals }) => ({
-    labels: { org },
-    counts: totals.counts,
-    sum: totals.sumMs / 1000,
-  }));
+    orgs.map(({ labels, totals }) => ({ labels, value: value(totals) }));
+  const histograms: HistogramSample[] = orgs.map(({ labels, totals }) => ({ labels, counts: totals.counts, sum: totals.sumMs / 1000 }));
   return [
     { definition: orgMetrics.loads, series: samples(({ loads }) => loads) },
     { definition: orgMetrics.loadFailures, series: samples(({ failures }) => failures) },
@@ -234,12 +247,12 @@ function counterFamilies(orgs: readonly OrgTotals[]): SeriesFamily[] {
 }
 
 function familiesOf(orgs: readonly OrgTotals[], now: Date): SeriesFamily[] {
-  const lastSeen = orgs.flatMap(({ org, totals }) =>
-    totals.lastSeenAt === null ? [] : [{ labels: { org }, value: totals.lastSeenAt.getTime() / 1000 }],
+  const lastSeen = orgs.flatMap(({ labels, totals }) =>
+    totals.lastSeenAt === null ? [] : [{ labels, value: totals.lastSeenAt.getTime() / 1000 }],
   );
   const statuses = orgs.flatMap(({ org, totals }) => {
     const current = healthStatus(totals, now).status.toLowerCase();
-    return statusLabels.map((status) => ({ labels: { org, status }, value: status === current ? 1 : 0 }));
+    return statusLabels.map((status) => ({ labels: labelText({ org, status }), value: status === current ? 1 : 0 }));
   });
   return [
     ...counterFamilies(orgs),

@@ -202,24 +202,26 @@ describe('the rate limit', () => {
 describe('a request that was not stored', () => {
   const rejected = (reason: string): Promise<number | undefined> =>
     value(`observability_ingest_rejected_total{endpoint="events",reason="${reason}"}`);
-  const reject = (error: Error) => (): Promise<Answer> => Promise.reject(error);
+  const failWith = (error: unknown) => async (): Promise<Answer> => {
+    throw error;
+  };
 
   test.each<[string, number, string, string, Parameters<typeof post>[1], (() => Promise<Answer>) | undefined]>([
     ['a field at fault', 400, 'VALIDATION_ERROR', 'validation', { body: '{}' }, undefined],
     ['broken JSON', 400, 'INVALID_JSON', 'json', { body: '{' }, undefined],
     ['another type', 415, 'UNSUPPORTED_MEDIA_TYPE', 'validation', { headers: { 'content-type': 'text/xml' } }, undefined],
     ['a body too large', 413, 'PAYLOAD_TOO_LARGE', 'too_large', { body: 'x'.repeat(256 * 1024 + 1) }, undefined],
-    ['an origin that may not', 403, 'ORIGIN_NOT_ALLOWED', 'origin', {}, reject(new HttpError('ORIGIN_NOT_ALLOWED', 'x'))],
-    ['an unknown chatbot', 404, 'CHATBOT_NOT_FOUND', 'unknown_chatbot', {}, reject(new HttpError('CHATBOT_NOT_FOUND', 'x'))],
-    ['a full queue', 503, 'INGEST_OVERLOADED', 'overloaded', {}, reject(new OverloadedError('10000 rows are waiting'))],
-    ['a write that failed', 503, 'DATABASE_UNAVAILABLE', 'database', {}, reject(new NotWrittenError('x'))],
+    ['an origin that may not', 403, 'ORIGIN_NOT_ALLOWED', 'origin', {}, failWith(new HttpError('ORIGIN_NOT_ALLOWED', 'x'))],
+    ['an unknown chatbot', 404, 'CHATBOT_NOT_FOUND', 'unknown_chatbot', {}, failWith(new HttpError('CHATBOT_NOT_FOUND', 'x'))],
+    ['a full queue', 503, 'INGEST_OVERLOADED', 'overloaded', {}, failWith(new OverloadedError('10000 rows are waiting'))],
+    ['a write that failed', 503, 'DATABASE_UNAVAILABLE', 'database', {}, failWith(new NotWrittenError('x'))],
     [
       'a database that is down',
       503,
       'DATABASE_UNAVAILABLE',
       'database',
       {},
-      reject(new DatabaseUnavailableError(new Error('x'), 'rolled_back')),
+      failWith(new DatabaseUnavailableError(new Error('x'), 'rolled_back')),
     ],
   ])('because of %s is %d %s, counted as %s', async (_case, status, code, reason, sent, failing) => {
     if (failing !== undefined) handle = failing;
@@ -259,7 +261,7 @@ describe('a request that was not stored', () => {
       undefined,
       Object.assign(new Error('hunter2'), { status: 400, expose: true }),
     ]) {
-      handle = () => Promise.reject(thrown as Error);
+      handle = failWith(thrown);
       const response = await post('/widget/events');
       expect(response.status).toBe(500);
       const text = await response.text();

@@ -5,13 +5,19 @@ import type { CounterDefinition, GaugeDefinition, HistogramDefinition } from './
  * from stored counts, and blocks the event loop for as long as it renders.
  */
 export interface Sample {
-  labels: Readonly<Record<string, string>>;
+  labels: SampleLabels;
   value: number;
 }
 
+/** Labels of a sample: names and values, or their text when many samples share it. */
+export type SampleLabels = Readonly<Record<string, string>> | LabelText;
+
+/** Escaped labels as the exposition writes them between the braces. */
+export type LabelText = string & { readonly format: 'label text' };
+
 /** `counts` per bucket, the last for values above the highest bound; not cumulative. `sum` in the unit of the metric. */
 export interface HistogramSample {
-  labels: Readonly<Record<string, string>>;
+  labels: SampleLabels;
   counts: readonly number[];
   sum: number;
 }
@@ -31,8 +37,9 @@ export function renderHeader(definition: { name: string; help: string; type: str
 export function renderSeries(family: SeriesFamily): string {
   let text = '';
   if (isHistogramFamily(family)) {
-    const bounds = family.definition.buckets.map(formatNumber);
-    for (const sample of family.series) text += renderHistogramSample(family.definition.name, bounds, sample);
+    const { name, buckets } = family.definition;
+    const bounds = [...buckets.map(formatNumber), '+Inf'].map((bound) => `le="${bound}"} `);
+    for (const sample of family.series) text += renderHistogramSample(name, bounds, sample);
     return text;
   }
   for (const { labels, value } of family.series) text += `${family.definition.name}${renderLabels(labels)} ${formatNumber(value)}\n`;
@@ -44,27 +51,29 @@ function isHistogramFamily(family: SeriesFamily): family is Extract<SeriesFamily
 }
 
 function renderHistogramSample(name: string, bounds: readonly string[], sample: HistogramSample): string {
-  const labels = renderLabelList(sample.labels);
-  const prefix = labels === '' ? '' : `${labels},`;
+  const labels = labelText(sample.labels);
+  const bucket = labels === '' ? `${name}_bucket{` : `${name}_bucket{${labels},`;
   const suffix = labels === '' ? '' : `{${labels}}`;
   let text = '';
   let cumulative = 0;
-  for (let index = 0; index <= bounds.length; index += 1) {
+  for (let index = 0; index < bounds.length; index += 1) {
     cumulative += sample.counts[index] ?? 0;
-    text += `${name}_bucket{${prefix}le="${bounds[index] ?? '+Inf'}"} ${cumulative}\n`;
+    text += `${bucket}${bounds[index]}${cumulative}\n`;
   }
   return `${text}${name}_sum${suffix} ${formatNumber(sample.sum)}\n${name}_count${suffix} ${cumulative}\n`;
 }
 
-function renderLabels(labels: Readonly<Record<string, string>>): string {
-  const list = renderLabelList(labels);
-  return list === '' ? '' : `{${list}}`;
+function renderLabels(labels: SampleLabels): string {
+  const text = labelText(labels);
+  return text === '' ? '' : `{${text}}`;
 }
 
-function renderLabelList(labels: Readonly<Record<string, string>>): string {
-  let list = '';
-  for (const name in labels) list += `${list === '' ? '' : ','}${name}="${escapeLabelValue(labels[name] ?? '')}"`;
-  return list;
+/** Rendered once by whoever gives the same labels to many samples; rendering them is most of the cost of a sample. */
+export function labelText(labels: SampleLabels): LabelText {
+  if (typeof labels === 'string') return labels;
+  let text = '';
+  for (const name in labels) text += `${text === '' ? '' : ','}${name}="${escapeLabelValue(labels[name] ?? '')}"`;
+  return text as LabelText;
 }
 
 const mustEscape = /[\\"\n]/;
