@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import pg from 'pg';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
 import { insertOrganization, runExporter, scrape, testIdentity } from '../../test/support/services.ts';
 import { waitUntil } from '../../test/support/wait-until.ts';
@@ -251,6 +252,22 @@ describe('a firing alert', () => {
     for (const answer of answers) expect(answer).toEqual({ success: true, stored: 2, failed: 0 });
     expect(await rows()).toHaveLength(1);
     expect(await rows(`${fingerprint}-second`)).toHaveLength(1);
+  });
+
+  test('delivered twice at the very same moment is one row, and neither delivery has failed', async () => {
+    const blocker = new pg.Client({ connectionString: database.url('superuser') });
+    await blocker.connect();
+    await blocker.query('begin; lock table alerts in share row exclusive mode');
+    const answers = Promise.all([1, 2, 3, 4].map(() => deliver(alert())));
+    await waitUntil(
+      async () =>
+        (await database.query(`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`)).length === 4,
+      { within: 1500, what: 'four deliveries on their way' },
+    );
+    await blocker.query('rollback');
+    await blocker.end();
+    for (const answer of await answers) expect(answer).toEqual({ success: true, stored: 1, failed: 0 });
+    expect(await rows()).toHaveLength(1);
   });
 
   test('and its end in one delivery leave one resolved row', async () => {

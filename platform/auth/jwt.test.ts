@@ -58,6 +58,13 @@ describe('with a shared secret', () => {
     for (const garbage of ['', 'a.b.c', 'nonsense', '..']) expect(await codeOf(verify(garbage))).toBe('UNAUTHENTICATED');
   });
 
+  test.each(['HS384', 'HS512'])('%s is not taken for HS256, although the secret is the right one', async (alg) => {
+    const long = secret.repeat(2);
+    const verifyLong = createJwtVerifier({ issuer, audience, keys: { secret: long }, now: () => start, log });
+    expect(await codeOf(verifyLong(await sign({}, long)))).toBe('accepted');
+    expect(await codeOf(verifyLong(await sign({}, long, alg)))).toBe('UNAUTHENTICATED');
+  });
+
   test('a token with a key of its own is refused, whatever it claims to be signed with', async () => {
     const { privateKey, publicKey } = await generateKeyPair('RS256');
     const jwk = await exportJWK(publicKey);
@@ -208,6 +215,16 @@ describe('with the keys of a JWKS URL', () => {
       expect(await answered, JSON.stringify(nonsense)).toBe('accepted');
       expect(fetches).toBe(2);
     }
+  });
+
+  test.each(['RS512', 'PS256'])('%s is refused, although the key is in the set and could verify it', async (alg) => {
+    fresh();
+    const { publicKey, privateKey } = await generateKeyPair(alg);
+    const { alg: _left, ...jwk } = await exportJWK(publicKey);
+    served = [{ ...jwk, kid: 'any' }];
+    const claims = { iss: issuer, aud: audience, sub: 'x', exp: seconds(60) };
+    const token = await new SignJWT(claims).setProtectedHeader({ alg, kid: 'any' }).sign(privateKey);
+    expect(await codeOf(verify(token))).toBe('UNAUTHENTICATED');
   });
 
   test('a token signed with the public key as if it were a secret is refused', async () => {

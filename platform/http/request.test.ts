@@ -93,6 +93,17 @@ describe('the rate limiter', () => {
     expect(count('four')).toMatchObject({ allowed: false, limit: 3 });
   });
 
+  test('a key over its limit decides, also when another was used up by the very same request', () => {
+    const limiter = createRateLimiter({ now: () => new Date(0), multiplier: 1 });
+    const keys = (site: string): { key: string; perMinute: number }[] => [
+      { key: site, perMinute: 1 },
+      { key: 'address', perMinute: 1 },
+    ];
+    expect(limiter.count('p', keys('one')).allowed).toBe(true);
+    expect(limiter.count('p', keys('two')).allowed).toBe(false);
+    expect(limiter.count('p', keys('three').toReversed()).allowed).toBe(false);
+  });
+
   test('holds at most 100,000 keys: the oldest goes', () => {
     const limiter = createRateLimiter({ now: () => new Date(0), multiplier: 1 });
     const count = (key: string): boolean => limiter.count('p', [{ key, perMinute: 1 }]).allowed;

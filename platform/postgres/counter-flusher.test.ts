@@ -252,6 +252,39 @@ describe('exactly once', () => {
     expect(watched.writes[1]).toEqual(watched.writes[0]);
   });
 
+  test('what was counted while a flush was on its way to failing is merged with it, behind it', async () => {
+    let fail: () => void = () => undefined;
+    const failing = new Promise<void>((resolve) => (fail = resolve));
+    let arrive: () => void = () => undefined;
+    const sent = new Promise<void>((resolve) => (arrive = resolve));
+    const running: Watched = watch({
+      write: async (db, flush, entries) => {
+        if (running.writes.length > 1) return addTotals(db, flush, entries);
+        arrive();
+        await failing;
+        await db.query('select 1/0');
+      },
+    });
+    running.flusher.count(1, (delta) => {
+      delta.loads += 1;
+      delta.labels.push('before');
+    });
+    const stopped = running.flusher.stop(performance.now());
+    await sent;
+    running.flusher.count(1, (delta) => {
+      delta.loads += 10;
+      delta.labels.push('meanwhile');
+    });
+    running.load(2, 100);
+    expect(running.flusher.pendingOrgs()).toBe(2);
+    fail();
+    await expect(stopped).rejects.toThrow('2 organizations');
+    await running.flusher.stop(soon());
+    expect(await totals()).toEqual({ 1: 11, 2: 100 });
+    expect(running.writes[1]?.entries[0]).toEqual([1, { loads: 11, labels: ['before', 'meanwhile'] }]);
+    expect(running.writes[1]?.flush.id).not.toBe(running.writes[0]?.flush.id);
+  });
+
   test('a flush that certainly failed is merged with the next, under a new id', async () => {
     const watched: Watched = watch({
       write: async (db, flush, entries) => {
