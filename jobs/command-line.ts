@@ -74,6 +74,9 @@ function reasonsOf(error: unknown): string {
 function readFlags<Flags extends Record<string, Flag>>(command: Command<Flags>, args: readonly string[]): FlagValues<Flags> {
   const badShape = args.find((arg) => !/^--[a-z][a-z-]*=/.test(arg));
   if (badShape !== undefined) throw new UsageError(`${badShape}: flags are written --name=value\n${helpText(command)}`);
+  const names = args.map((arg) => arg.slice(0, arg.indexOf('=')));
+  const repeated = names.find((name, index) => names.indexOf(name) !== index);
+  if (repeated !== undefined) throw new UsageError(`${repeated}= is given twice: give it once\n${helpText(command)}`);
   const { values } = parseFlags(command, args);
   for (const [name, flag] of Object.entries<Flag>(command.flags)) {
     const value = values[name];

@@ -22,6 +22,8 @@ begin
   if not has_schema_privilege('observability_owner', 'public', 'create') then
     grant create on schema public to observability_owner;
   end if;
+  -- No run-time role needs temporary objects, and names in pg_temp can stand in front of real ones.
+  execute format('revoke temporary on database %I from public', current_database());
 end
 $$;
 

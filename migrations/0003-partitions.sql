@@ -1,5 +1,7 @@
 -- Partition care. The jobs role has no DDL rights of its own: it calls these three functions, which touch only tables
 -- registered here, one partition per call (= one transaction), giving up after two seconds of waiting for a lock.
+-- pg_temp stands last in their search_path: left out it would come first, and a caller's temporary table named partitioned_tables would
+-- have its text executed as the owner.
 set local role observability_owner;
 
 create table partitioned_tables (
@@ -12,7 +14,7 @@ create table partitioned_tables (
   -- Column lists of the indexes that a closed partition gets, e.g. '(org_id, created_at)'.
   closed_indexes text[] not null default '{}'
 );
-grant select on partitioned_tables to observability_jobs, observability_exporter;
+grant select on partitioned_tables to observability_jobs;
 
 create function partition_name(p_table text, p_granularity text, p_lower date) returns text
 language sql immutable parallel safe as $$
@@ -22,7 +24,7 @@ $$;
 -- Lower and upper bound of each partition of a registered table, read from its name.
 create function partitions_of(p_table text)
 returns table (partition text, lower_bound date, upper_bound date)
-language sql stable security definer set search_path = pg_catalog, public as $$
+language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
   select c.relname::text, b.lower_bound, (b.lower_bound + ('1 ' || t.granularity)::interval)::date
   from partitioned_tables t
   join pg_class p on p.relname = t.table_name and p.relnamespace = 'public'::regnamespace
@@ -40,7 +42,7 @@ $$;
 -- LIKE + ATTACH: CREATE TABLE ... PARTITION OF would lock the parent against all ingest.
 create function ensure_partitions(p_table text, p_until date) returns text
 language plpgsql security definer
-set search_path = pg_catalog, public set timezone = 'UTC' set lock_timeout = '2s' as $$
+set search_path = pg_catalog, public, pg_temp set timezone = 'UTC' set lock_timeout = '2s' as $$
 declare
   v_granularity text;
   v_back_days integer;
@@ -80,7 +82,7 @@ $$;
 -- Builds the indexes that a closed partition still lacks; true when it built any. Refuses while rows may still arrive.
 create function index_closed_partition(p_partition text) returns boolean
 language plpgsql security definer
-set search_path = pg_catalog, public set timezone = 'UTC' set lock_timeout = '2s' as $$
+set search_path = pg_catalog, public, pg_temp set timezone = 'UTC' set lock_timeout = '2s' as $$
 declare
   v_table record;
   v_upper date;
@@ -114,7 +116,7 @@ $$;
 -- Detaches and drops the oldest partition whose upper bound is <= p_before; null when there is none.
 create function drop_partitions(p_table text, p_before date) returns text
 language plpgsql security definer
-set search_path = pg_catalog, public set timezone = 'UTC' set lock_timeout = '2s' as $$
+set search_path = pg_catalog, public, pg_temp set timezone = 'UTC' set lock_timeout = '2s' as $$
 declare
   v_name text;
 begin
@@ -135,6 +137,5 @@ $$;
 revoke all on function ensure_partitions(text, date), index_closed_partition(text), drop_partitions(text, date), partitions_of(text) from public;
 grant execute on function ensure_partitions(text, date), index_closed_partition(text), drop_partitions(text, date), partitions_of(text)
   to observability_jobs;
-grant execute on function partitions_of(text) to observability_exporter;
 
 reset role;

@@ -5,12 +5,12 @@ create table widget_health_totals (
   org_id bigint primary key references organizations on delete cascade,
   first_widget_embed_at timestamptz,
   last_widget_seen_at timestamptz,
-  widget_loads_total bigint not null default 0,
-  widget_load_failures_total bigint not null default 0,
-  widget_domain_mismatch_total bigint not null default 0,
+  widget_loads_total bigint not null default 0 check (widget_loads_total between 0 and 9007199254740991),
+  widget_load_failures_total bigint not null default 0 check (widget_load_failures_total between 0 and 9007199254740991),
+  widget_domain_mismatch_total bigint not null default 0 check (widget_domain_mismatch_total between 0 and 9007199254740991),
   widget_rt_buckets_json jsonb,
-  widget_rt_total_count bigint not null default 0,
-  widget_rt_sum_ms bigint not null default 0
+  widget_rt_total_count bigint not null default 0 check (widget_rt_total_count between 0 and 9007199254740991),
+  widget_rt_sum_ms bigint not null default 0 check (widget_rt_sum_ms between 0 and 9007199254740991)
 );
 select enable_organization_policies('widget_health_totals', 'org_id');
 grant select, insert, update on widget_health_totals to observability_exporter;
@@ -48,11 +48,18 @@ language sql immutable parallel safe as $$
   from unnest(array[50, 100, 200, 500, 1000, 2000, 999999]) with ordinality b (max, position)
 $$;
 
+-- Adds without ever leaving the range of a JSON number: an organization at the end of the range must not stop the counters of all others.
+create function widget_total_add(p_left bigint, p_right bigint) returns bigint
+language sql immutable parallel safe as $$
+  select least(p_left, 9007199254740991 - p_right) + p_right
+$$;
+
 create function widget_rt_add(p_left bigint[], p_right bigint[]) returns bigint[]
 language sql immutable parallel safe as $$
   select array[
-    p_left[1] + p_right[1], p_left[2] + p_right[2], p_left[3] + p_right[3], p_left[4] + p_right[4],
-    p_left[5] + p_right[5], p_left[6] + p_right[6], p_left[7] + p_right[7]
+    widget_total_add(p_left[1], p_right[1]), widget_total_add(p_left[2], p_right[2]), widget_total_add(p_left[3], p_right[3]),
+    widget_total_add(p_left[4], p_right[4]), widget_total_add(p_left[5], p_right[5]), widget_total_add(p_left[6], p_right[6]),
+    widget_total_add(p_left[7], p_right[7])
   ]
 $$;
 

@@ -38,7 +38,7 @@ export const messageBatch = z.object({
   messages: z
     .array(
       z.object({
-        duration_ms: z.number('must be a number').min(0).max(600_000),
+        duration_ms: z.number('must be a number').min(0, 'must be at least 0').max(600_000, 'must be at most 600000'),
         role: z.enum(['user', 'assistant'], 'must be user or assistant').optional(),
       }),
     )
@@ -49,6 +49,10 @@ export const messageBatch = z.object({
 export type MessageBatch = z.output<typeof messageBatch>;
 
 export const messageBatchAccepted = z.object({ accepted: z.int(), duplicate: z.boolean(), requestId: z.string() });
+
+/** Any colour that CSS knows, and nothing that could end the declaration or the attribute it is written into. */
+// oxlint-disable-next-line no-control-regex -- control characters are what it is about
+const safeInStyle = /^[^;{}<>"'\\`\u0000-\u001f]{1,64}$/;
 
 /**
  * What a browser gets to start the widget. Values that end up in a customer's page are checked on the way out: a colour that carries more than a
@@ -62,7 +66,7 @@ export const bootloaderAnswer = z.object({
     writeEnabled: z.boolean(),
     aiEnabled: z.boolean(),
     language: z.string().regex(/^[A-Za-z0-9_-]{1,35}$/),
-    theme: z.object({ primaryColor: z.string().regex(/^[#A-Za-z0-9 (),.%/-]{1,64}$/) }),
+    theme: z.object({ primaryColor: z.string().regex(safeInStyle) }),
     branding: z.object({
       widgetName: z.string(),
       widgetSubtitle: z.string(),

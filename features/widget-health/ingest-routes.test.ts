@@ -236,6 +236,49 @@ describe('GET /api/bootloader', () => {
     expect(counters).toMatchObject({ widget_loads_total: 0, widget_rt_total_count: 0, last_widget_seen_at: null });
   });
 
+  test('a colour that CSS knows is answered, however unusual', async () => {
+    const { id, siteId } = await organization({ allowedDomains: ['example.com'] });
+    const fresh = await runExporter(database);
+    try {
+      for (const colour of ['var(--brand_color)', 'rgb(1 2 3 / 40%)', 'oklch(0.7 0.1 200)', 'rebeccapurple']) {
+        await database.query(
+          'update organizations set primary_color = $2, key = key || 1, site_id = overlay(site_id placing $3 from 6) where id = $1',
+          [id, colour, Math.random().toString(36).slice(2, 8).padEnd(6, '0')],
+        );
+        const [row] = await database.query<{ site_id: string }>('select site_id from organizations where id = $1', [id]);
+        const response = await fetch(`${fresh.url}/api/bootloader`, {
+          headers: { 'x-site-id': row?.site_id ?? siteId, origin: 'https://example.com' },
+        });
+        expect(await response.json(), colour).toMatchObject({ config: { theme: { primaryColor: colour } } });
+      }
+    } finally {
+      await fresh.stop();
+    }
+  });
+
+  test('a HEAD is no load', async () => {
+    const { siteId, id } = await organization({ allowedDomains: ['example.com'] });
+    const response = await fetch(`${exporter.url}/api/bootloader`, {
+      method: 'HEAD',
+      headers: { 'x-site-id': siteId, origin: 'https://example.com' },
+    });
+    expect(response.status).toBe(405);
+    await bootloader({ 'x-site-id': siteId, origin: 'https://example.com' });
+    expect(await countersOf(id, (row) => row.widget_loads_total > 0)).toMatchObject({ widget_loads_total: 1 });
+  });
+
+  test('an organization whose totals have reached the end of their range does not stop the counters of the others', async () => {
+    const full = await organization({ allowedDomains: [] });
+    const other = await organization({ allowedDomains: ['example.com'] });
+    await database.query('insert into widget_health_totals (org_id, widget_domain_mismatch_total) values ($1, 9007199254740991)', [
+      full.id,
+    ]);
+    await bootloader({ 'x-site-id': full.siteId, origin: 'https://example.com' });
+    await bootloader({ 'x-site-id': other.siteId, origin: 'https://example.com' });
+    expect(await countersOf(other.id, (row) => row.widget_loads_total === 1)).toMatchObject({ widget_loads_total: 1 });
+    expect(await countersOf(full.id, () => true)).toMatchObject({ widget_domain_mismatch_total: 9007199254740991 });
+  });
+
   test('a preflight is answered 204 for any page and counts nothing', async () => {
     const { id, siteId } = await organization({ allowedDomains: ['example.com'] });
     const response = await fetch(`${exporter.url}/api/bootloader`, {

@@ -10,11 +10,11 @@ import { isLocalhost, parseWebOrigin } from '../../platform/origin/allowlist.ts'
 import type { EndpointInstruments } from '../../platform/metrics/stack.ts';
 import { createBatchWriter, type BatchWriter } from '../../platform/postgres/batch-writer.ts';
 import { createCounterFlusher } from '../../platform/postgres/counter-flusher.ts';
-import { utcDayOf } from '../../platform/time/utc-day.ts';
 import { bootloaderAnswer, messageBatch, messageBatchAccepted, parseSite, type BootloaderAnswer, type Site } from './events.ts';
 import {
   addHealthDeltas,
   addMessageBatches,
+  batchDays,
   countLoad,
   emptyHealthDelta,
   mergeHealthDelta,
@@ -183,7 +183,7 @@ export function messagesRoute(
     ingest: endpoint,
     handler: async ({ identity, body, requestId }): Promise<Answer> => {
       const rows = body.messages.length;
-      const [fate] = await writer.submit([messageUnit(identity.orgId, body, utcDayOf(deps.now()))]);
+      const [fate] = await writer.submit([messageUnit(identity.orgId, body, batchDays(deps.now()))]);
       if (fate === undefined || fate.refused) {
         endpoint.rows('refused', rows);
         throw new HttpError('ROW_REFUSED', 'the database refused this batch', {

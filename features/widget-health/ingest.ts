@@ -1,6 +1,6 @@
 import type { Queryable } from '../../platform/postgres/pool.ts';
 import type { FlushId } from '../../platform/postgres/counter-flusher.ts';
-import type { UtcDay } from '../../platform/time/utc-day.ts';
+import { utcDayOf, type UtcDay } from '../../platform/time/utc-day.ts';
 import { bucketCount, bucketOf } from './histogram.ts';
 
 /** Label of this slice's rows in the ingest metrics, and of its batches in ingest_batches. */
@@ -59,11 +59,29 @@ export function mergeHealthDelta(into: HealthDelta, from: HealthDelta): void {
 export interface MessageUnit {
   orgId: number;
   batchId: string | undefined;
-  /** UTC day of receipt: a batch id is remembered on this day and the next. */
-  day: UtcDay;
+  /** UTC days under which the batch id is remembered (batchDays). */
+  days: BatchDays;
   messages: number;
   counts: number[];
   sumMs: number;
+}
+
+/** First and last UTC day under which a batch id is recorded: one day, or the two around a midnight that is near. */
+export interface BatchDays {
+  first: UtcDay;
+  last: UtcDay;
+}
+
+const nearMidnightMs = 5 * 60_000;
+
+/**
+ * A batch id is recorded on its day, and looked for on the day before as well. Near midnight that is not enough: a retry may meet an exporter whose
+ * clock still says yesterday, or run beside the first try. There both days are recorded, so that the primary key decides.
+ */
+export function batchDays(now: Date): BatchDays {
+  const before = utcDayOf(new Date(now.getTime() - nearMidnightMs));
+  const after = utcDayOf(new Date(now.getTime() + nearMidnightMs));
+  return { first: before, last: after };
 }
 
 export type MessageOutcome = 'stored' | 'duplicate' | 'org_gone';
@@ -71,12 +89,12 @@ export type MessageOutcome = 'stored' | 'duplicate' | 'org_gone';
 export function messageUnit(
   orgId: number,
   batch: { batchId?: string | undefined; messages: readonly { duration_ms: number }[] },
-  day: UtcDay,
+  days: BatchDays,
 ): MessageUnit {
   const unit: MessageUnit = {
     orgId,
     batchId: batch.batchId,
-    day,
+    days,
     messages: batch.messages.length,
     counts: emptyHealthDelta().counts,
     sumMs: 0,
@@ -104,17 +122,17 @@ const upsertTotals = `
   on conflict (org_id) do update set
     first_widget_embed_at = coalesce(totals.first_widget_embed_at, excluded.first_widget_embed_at),
     last_widget_seen_at = greatest(totals.last_widget_seen_at, excluded.last_widget_seen_at),
-    widget_loads_total = totals.widget_loads_total + excluded.widget_loads_total,
-    widget_load_failures_total = totals.widget_load_failures_total + excluded.widget_load_failures_total,
-    widget_domain_mismatch_total = totals.widget_domain_mismatch_total + excluded.widget_domain_mismatch_total,
+    widget_loads_total = widget_total_add(totals.widget_loads_total, excluded.widget_loads_total),
+    widget_load_failures_total = widget_total_add(totals.widget_load_failures_total, excluded.widget_load_failures_total),
+    widget_domain_mismatch_total = widget_total_add(totals.widget_domain_mismatch_total, excluded.widget_domain_mismatch_total),
     widget_rt_buckets_json = widget_rt_json(
       widget_rt_add(widget_rt_counts(totals.widget_rt_buckets_json), widget_rt_counts(excluded.widget_rt_buckets_json))),
-    widget_rt_total_count = excluded.widget_rt_total_count + case
+    widget_rt_total_count = widget_total_add(case
       when totals.widget_rt_buckets_json is null or widget_rt_well_formed(totals.widget_rt_buckets_json) then totals.widget_rt_total_count
-      else 0 end,
-    widget_rt_sum_ms = excluded.widget_rt_sum_ms + case
+      else 0 end, excluded.widget_rt_total_count),
+    widget_rt_sum_ms = widget_total_add(case
       when totals.widget_rt_buckets_json is null or widget_rt_well_formed(totals.widget_rt_buckets_json) then totals.widget_rt_sum_ms
-      else 0 end
+      else 0 end, excluded.widget_rt_sum_ms)
   returning totals.org_id`;
 
 /** Writes one flush of counters as one statement; a flush id that was recorded before adds nothing. Entries are sorted by organization. */
@@ -148,7 +166,7 @@ export async function addHealthDeltas(db: Queryable, flush: FlushId, entries: re
       entries.map(([, delta]) => delta.firstLoadAt),
       entries.map(([, delta]) => delta.lastLoadAt),
       ...bucketColumns(entries.map(([, delta]) => delta.counts)),
-      entries.map(([, delta]) => Math.round(delta.sumMs)),
+      entries.map(([, delta]) => wholeMs(delta.sumMs)),
     ],
   );
 }
@@ -163,28 +181,30 @@ export async function addMessageBatches(db: Queryable, units: readonly MessageUn
   const { rows } = await db.query<{ positions: number[]; org_ids: number[] }>(
     `with candidate as (
        select entry.*
-       from unnest($1::int[], $2::bigint[], $3::date[], $4::uuid[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
-         $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[])
-         as entry (position, org_id, day, batch_id, c1, c2, c3, c4, c5, c6, c7, sum_ms)
+       from unnest($1::int[], $2::bigint[], $3::date[], $4::date[], $5::uuid[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[],
+         $10::bigint[], $11::bigint[], $12::bigint[], $13::bigint[])
+         as entry (position, org_id, first_day, last_day, batch_id, c1, c2, c3, c4, c5, c6, c7, sum_ms)
      ),
      recorded as (
        insert into ingest_batches (org_id, day, endpoint, batch_id)
-       select candidate.org_id, candidate.day, '${messagesEndpoint}', candidate.batch_id
-       from candidate
+       select candidate.org_id, days.day, '${messagesEndpoint}', candidate.batch_id
+       from candidate cross join lateral (select candidate.first_day as day union select candidate.last_day) days
        where candidate.batch_id is not null and not exists (
          select from ingest_batches seen
-         where seen.org_id = candidate.org_id and seen.day = candidate.day - 1
+         where seen.org_id = candidate.org_id and seen.day = candidate.first_day - 1
            and seen.endpoint = '${messagesEndpoint}' and seen.batch_id = candidate.batch_id
        )
-       order by candidate.org_id, candidate.day, candidate.batch_id
+       order by candidate.org_id, days.day, candidate.batch_id
        on conflict do nothing
        returning ingest_batches.org_id, ingest_batches.batch_id
      ),
+     recorded_days as (
+       select recorded.org_id, recorded.batch_id, count(*) as days from recorded group by recorded.org_id, recorded.batch_id
+     ),
      fresh as (
-       select candidate.* from candidate
-       where candidate.batch_id is null or exists (
-         select from recorded where recorded.org_id = candidate.org_id and recorded.batch_id = candidate.batch_id
-       )
+       select candidate.*
+       from candidate left join recorded_days on recorded_days.org_id = candidate.org_id and recorded_days.batch_id = candidate.batch_id
+       where candidate.batch_id is null or recorded_days.days = candidate.last_day - candidate.first_day + 1
      ),
      delta as (
        select fresh.org_id, 0::bigint as loads, 0::bigint as failures, 0::bigint as mismatches,
@@ -202,10 +222,11 @@ export async function addMessageBatches(db: Queryable, units: readonly MessageUn
     [
       candidates.map((_unit, position) => position),
       candidates.map(({ orgId }) => orgId),
-      candidates.map(({ day }) => day),
+      candidates.map(({ days }) => days.first),
+      candidates.map(({ days }) => days.last),
       candidates.map(({ batchId }) => batchId ?? null),
       ...bucketColumns(candidates.map(({ counts }) => counts)),
-      candidates.map(({ sumMs }) => Math.round(sumMs)),
+      candidates.map(({ sumMs }) => wholeMs(sumMs)),
     ],
   );
   const fresh = new Set((rows[0]?.positions ?? []).map((position) => candidates[position]));
@@ -214,6 +235,14 @@ export async function addMessageBatches(db: Queryable, units: readonly MessageUn
     if (!fresh.has(unit)) return 'duplicate';
     return orgs.has(unit.orgId) ? 'stored' : 'org_gone';
   });
+}
+
+/**
+ * The stored sum is a whole number. Rounded the usual way, an organization whose loads take 0.4 ms would never have a sum at all; so 0.4
+ * becomes 1 in four of ten writes, and the sum stays true over many.
+ */
+function wholeMs(sumMs: number): number {
+  return Math.floor(sumMs + Math.random());
 }
 
 /** Two units with the same batch id in one write: the first counts, the second is its duplicate. */

@@ -2,9 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import pg from 'pg';
 import { createIngestKey } from '../../jobs/provisioning.ts';
+import { createLogger } from '../../platform/log.ts';
+import { openPool } from '../../platform/postgres/pool.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
 import { insertOrganization, runExporter, scrape } from '../../test/support/services.ts';
 import { waitUntil } from '../../test/support/wait-until.ts';
+import { addMessageBatches, batchDays, messageUnit } from './ingest.ts';
 
 let database: TestDatabase;
 let exporter: Awaited<ReturnType<typeof runExporter>>;
@@ -70,7 +73,9 @@ describe('POST /ingest/widget/messages', () => {
     expect(response.status).toBe(202);
     expect(response.headers.get('ratelimit-limit')).toBe('600000');
     expect(await response.json()).toEqual({ accepted: 2, duplicate: false, requestId: 'abc-123' });
-    expect(await stored(orgId)).toEqual({ counts: [1, 0, 0, 0, 0, 1, 0], total: 2, sum: 1540, loads: 0, seen: null });
+    const row = await stored(orgId);
+    expect(row).toEqual({ counts: [1, 0, 0, 0, 0, 1, 0], total: 2, sum: row?.sum, loads: 0, seen: null });
+    expect([1540, 1541]).toContain(row?.sum);
     await waitUntil(
       async () => (await database.query('select from ingest_keys where id = $1 and last_used_at is not null', [keyId])).length === 1,
       {
@@ -105,6 +110,46 @@ describe('POST /ingest/widget/messages', () => {
     expect(await (await send(key, { batchId: yesterday, messages: ms(1) })).json()).toMatchObject({ duplicate: true });
     expect(await (await send(key, { batchId: before, messages: ms(1) })).json()).toMatchObject({ duplicate: false });
     expect((await stored(orgId))?.total).toBe(1);
+  });
+
+  test('the sum stays true over many writes of less than a millisecond', async () => {
+    const { orgId, key } = await sender();
+    for (let number = 0; number < 60; number += 1) await send(key, { messages: ms(0.5) });
+    // 30 on average; 60 fair coins fall outside of these bounds once in 200,000 runs.
+    const { sum } = (await stored(orgId)) ?? { sum: 0 };
+    expect(sum).toBeGreaterThan(11);
+    expect(sum).toBeLessThan(49);
+  });
+
+  test('around midnight a batch counts once whichever side of it each try falls on, one after the other or at once', async () => {
+    const { orgId } = await sender();
+    const [before, after] = [new Date(), new Date()].map((date) => new Date(date.setUTCHours(24, 0, 0, 0)));
+    before?.setUTCMinutes(-1);
+    after?.setUTCMinutes(1);
+    const pool = openPool({
+      connectionString: database.url('observability_exporter'),
+      max: 2,
+      applicationName: 'midnight',
+      statementTimeoutMs: 5000,
+      log: createLogger({ service: 'test', level: 'silent' }),
+    });
+    const add = (at: Date | undefined, batchId: string): Promise<string[]> =>
+      addMessageBatches(pool, [messageUnit(orgId, { batchId, messages: ms(1) }, batchDays(at ?? new Date()))]);
+    try {
+      const orders: [Date | undefined, Date | undefined][] = [
+        [before, after],
+        [after, before],
+      ];
+      for (const [first, second] of orders) {
+        const batchId = randomUUID();
+        expect([...(await add(first, batchId)), ...(await add(second, batchId))]).toEqual(['stored', 'duplicate']);
+        const other = randomUUID();
+        expect((await Promise.all([add(first, other), add(second, other)])).flat().toSorted()).toEqual(['duplicate', 'stored']);
+      }
+      expect((await stored(orgId))?.total).toBe(4);
+    } finally {
+      await pool.end();
+    }
   });
 
   test('the same batch sent many times at once counts once', async () => {

@@ -48,6 +48,9 @@ function presentTotals(row: TotalsRow | undefined): HealthTotals {
   };
 }
 
+/** Sums over organizations stay in the range of a JSON number too. */
+const largest = Number.MAX_SAFE_INTEGER;
+
 export interface TopByFailures {
   orgKey: string;
   orgName: string;
@@ -95,9 +98,9 @@ export async function readHealthSummary(db: Queryable, now: Date): Promise<Healt
     `with health as (${organizationHealth})
      select
        count(*) as orgs,
-       coalesce(sum(health.loads), 0)::bigint as loads,
-       coalesce(sum(health.failures), 0)::bigint as failures,
-       coalesce(sum(health.mismatches), 0)::bigint as mismatches,
+       least(coalesce(sum(health.loads), 0), ${largest})::bigint as loads,
+       least(coalesce(sum(health.failures), 0), ${largest})::bigint as failures,
+       least(coalesce(sum(health.mismatches), 0), ${largest})::bigint as mismatches,
        count(*) filter (where health.status = 'OK') as ok,
        count(*) filter (where health.status = 'NEEDS_ATTENTION') as needs_attention,
        count(*) filter (where health.status = 'NOT_CONNECTED') as not_connected,
@@ -206,14 +209,14 @@ async function readOverflow(db: Queryable, admission: Admission): Promise<readon
   const { rows } = await db.query<TotalsRow>(
     `select
        null as first_widget_embed_at, null as last_widget_seen_at,
-       coalesce(sum(totals.widget_loads_total), 0)::bigint as widget_loads_total,
-       coalesce(sum(totals.widget_load_failures_total), 0)::bigint as widget_load_failures_total,
-       coalesce(sum(totals.widget_domain_mismatch_total), 0)::bigint as widget_domain_mismatch_total,
-       widget_rt_json(array[coalesce(sum(histogram.counts[1]), 0), coalesce(sum(histogram.counts[2]), 0), coalesce(sum(histogram.counts[3]), 0),
-         coalesce(sum(histogram.counts[4]), 0), coalesce(sum(histogram.counts[5]), 0), coalesce(sum(histogram.counts[6]), 0),
-         coalesce(sum(histogram.counts[7]), 0)]::bigint[]) as widget_rt_buckets_json,
+       least(coalesce(sum(totals.widget_loads_total), 0), ${largest})::bigint as widget_loads_total,
+       least(coalesce(sum(totals.widget_load_failures_total), 0), ${largest})::bigint as widget_load_failures_total,
+       least(coalesce(sum(totals.widget_domain_mismatch_total), 0), ${largest})::bigint as widget_domain_mismatch_total,
+       widget_rt_json(array[least(coalesce(sum(histogram.counts[1]), 0), ${largest}), least(coalesce(sum(histogram.counts[2]), 0), ${largest}), least(coalesce(sum(histogram.counts[3]), 0), ${largest}),
+         least(coalesce(sum(histogram.counts[4]), 0), ${largest}), least(coalesce(sum(histogram.counts[5]), 0), ${largest}), least(coalesce(sum(histogram.counts[6]), 0), ${largest}),
+         least(coalesce(sum(histogram.counts[7]), 0), ${largest})]::bigint[]) as widget_rt_buckets_json,
        0::bigint as widget_rt_total_count,
-       coalesce(sum(totals.widget_rt_sum_ms), 0)::bigint as widget_rt_sum_ms
+       least(coalesce(sum(totals.widget_rt_sum_ms), 0), ${largest})::bigint as widget_rt_sum_ms
      from organizations
      join widget_health_totals totals on totals.org_id = organizations.id
      cross join lateral (select widget_rt_counts(totals.widget_rt_buckets_json) as counts offset 0) histogram

@@ -2,9 +2,11 @@ import { z } from 'zod';
 import { cleanText } from '../clean-text.ts';
 
 /** Alertmanager's webhook body, version 4. Items are checked one by one: a malformed one must not cost the others. */
-export const alertmanagerWebhook = z.object({ version: z.literal('4'), alerts: z.array(z.unknown()).max(10_000) });
+export const alertmanagerWebhook = z.object({ version: z.literal('4'), alerts: z.array(z.unknown()) });
 
-const text = z.string().max(10_000).transform(cleanText);
+/** Longer texts are cut: an alert with a long description is still an alert. */
+const maxText = 10_000;
+const text = z.string().transform((value) => cleanText(value.slice(0, maxText)));
 const texts = z
   .record(z.string().max(200), text)
   .transform((entries) => Object.fromEntries(Object.entries(entries).map(([name, value]) => [cleanText(name), value])));
@@ -19,7 +21,7 @@ const webhookAlert = z.object({
   annotations: texts.default({}),
   startsAt: moment,
   endsAt: moment,
-  fingerprint: z.string().min(1).max(128).transform(cleanText),
+  fingerprint: z.string().max(128).transform(cleanText).pipe(z.string().min(1)),
 });
 
 export const severities = ['info', 'warning', 'error', 'critical'] as const;
@@ -80,9 +82,11 @@ function metadataValue(value: string): unknown {
   }
   if (!value.trimStart().startsWith('{')) return value;
   try {
-    return cleanJson(JSON.parse(value));
+    const parsed = cleanJson(JSON.parse(value));
+    JSON.stringify(parsed);
+    return parsed;
   } catch {
-    // Text that merely starts with a brace.
+    // Text that merely starts with a brace, or is nested so deeply that it could not be written again.
     return value;
   }
 }

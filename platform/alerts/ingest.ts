@@ -15,33 +15,49 @@ export interface StoredAlerts {
   failed: number;
 }
 
+/** Alerts of one transaction; a delivery may hold thousands, and repeats of what is already stored change nothing. */
+const chunkSize = 500;
+
 /**
- * Folds one delivery into the alerts table, in one transaction. Alertmanager delivers at least once, sometimes twice at a time and out of order:
- * repeats change nothing but last_seen_at, and an advisory lock per fingerprint makes parallel deliveries take turns.
+ * Folds one delivery into the alerts table. Alertmanager delivers at least once, sometimes twice at a time and out of order: repeats change
+ * nothing but last_seen_at, deliveries take turns, and rows are written in the order of their fingerprints, so that none deadlocks.
  */
-export function storeAlerts(pool: Pool, alerts: readonly AlertToStore[], receivedAt: Date): Promise<StoredAlerts> {
-  return pool.transaction(async (transaction) => {
-    const fingerprints = [...new Set(alerts.map(({ fingerprint }) => fingerprint))].toSorted();
-    for (const fingerprint of fingerprints) {
-      await transaction.query('select pg_advisory_xact_lock(hashtextextended($1, 1))', [fingerprint]);
-    }
-    const result: StoredAlerts = { stored: 0, ignored: 0, failed: 0 };
-    for (const alert of alerts) result[await storeOne(transaction, alert, receivedAt)] += 1;
-    return result;
-  });
+export async function storeAlerts(pool: Pool, alerts: readonly AlertToStore[], receivedAt: Date): Promise<StoredAlerts> {
+  const result: StoredAlerts = { stored: 0, ignored: 0, failed: 0 };
+  const sorted = alerts.toSorted((left, right) => compareText(left.fingerprint, right.fingerprint));
+  for (let start = 0; start < sorted.length; start += chunkSize) {
+    for (const fate of await storeChunk(pool, sorted.slice(start, start + chunkSize), receivedAt)) result[fate] += 1;
+  }
+  return result;
 }
 
-/** A row that the database refuses is undone to its savepoint and fails alone. */
-async function storeOne(transaction: Queryable, alert: AlertToStore, receivedAt: Date): Promise<keyof StoredAlerts> {
-  await transaction.query('savepoint alert');
+type Fate = keyof StoredAlerts;
+
+function compareText(left: string, right: string): number {
+  return left < right ? -1 : Number(left > right);
+}
+
+/** When the database refuses one of several, each is stored in a transaction of its own, and the one at fault fails alone. */
+async function storeChunk(pool: Pool, alerts: readonly AlertToStore[], receivedAt: Date): Promise<Fate[]> {
   try {
-    const changed = alert.status === 'firing' ? await storeFiring(transaction, alert, receivedAt) : await storeResolved(transaction, alert);
-    return changed ? 'stored' : 'ignored';
+    return await pool.transaction(async (transaction) => {
+      await transaction.query(`select pg_advisory_xact_lock(hashtextextended('alertmanager deliveries', 0))`);
+      const fates: Fate[] = [];
+      for (const alert of alerts) fates.push(await storeOne(transaction, alert, receivedAt));
+      return fates;
+    });
   } catch (error) {
     if (faultOf(error) !== 'row') throw error;
-    await transaction.query('rollback to savepoint alert');
-    return 'failed';
+    if (alerts.length === 1) return ['failed'];
+    const fates: Fate[] = [];
+    for (const alert of alerts) fates.push(...(await storeChunk(pool, [alert], receivedAt)));
+    return fates;
   }
+}
+
+async function storeOne(transaction: Queryable, alert: AlertToStore, receivedAt: Date): Promise<Fate> {
+  const changed = alert.status === 'firing' ? await storeFiring(transaction, alert, receivedAt) : await storeResolved(transaction, alert);
+  return changed ? 'stored' : 'ignored';
 }
 
 async function storeFiring(db: Queryable, alert: AlertToStore, receivedAt: Date): Promise<boolean> {
@@ -78,12 +94,12 @@ async function storeFiring(db: Queryable, alert: AlertToStore, receivedAt: Date)
   return true;
 }
 
-/** A resolve that was overtaken by the next episode of the same alert (it ends before that began) resolves nothing. */
+/** A resolve that was overtaken by the next episode of the same alert (it began and ended before that) resolves nothing. */
 async function storeResolved(db: Queryable, alert: AlertToStore): Promise<boolean> {
   const { rowCount } = await db.query(
     `update alerts set resolved = true, resolved_at = $2, resolved_by = 'alertmanager'
-     where alerts.fingerprint = $1 and not alerts.resolved and alerts.starts_at <= $2`,
-    [alert.fingerprint, alert.endsAt],
+     where alerts.fingerprint = $1 and not alerts.resolved and alerts.starts_at <= greatest($2::timestamptz, $3::timestamptz)`,
+    [alert.fingerprint, alert.endsAt, alert.startsAt],
   );
   return rowCount === 1;
 }

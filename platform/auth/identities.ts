@@ -1,4 +1,5 @@
 import type { JWTPayload } from 'jose';
+import { cleanText } from '../clean-text.ts';
 import { HttpError } from '../http/errors.ts';
 import type { IncomingRequest } from '../http/route.ts';
 import type { Directory, IngestKeyOwner, Organization } from '../directory/directory.ts';
@@ -94,7 +95,7 @@ function checkClaims(payload: JWTPayload): Claims {
     throw new HttpError('UNAUTHENTICATED', 'the token lacks a usable sub or role claim');
   }
   const email = payload['email'];
-  return { sub, role, org: payload['org'], actor: typeof email === 'string' && email !== '' ? email : sub };
+  return { sub, role, org: payload['org'], actor: cleanText(typeof email === 'string' && email !== '' ? email : sub) };
 }
 
 /** The shared key of trusted servers that may read across organizations. */

@@ -48,6 +48,8 @@ const keySet = z.object({ keys: z.array(z.looseObject({ kty: z.string() })) });
 
 const refreshAfterMs = 10 * 60_000;
 const unknownKeyRefreshAfterMs = 60_000;
+/** Without any key nobody can sign in: the URL is asked again much sooner. */
+const noKeysRefreshAfterMs = 5000;
 const fetchTimeoutMs = 5000;
 
 /**
@@ -71,10 +73,11 @@ function createJwks(url: string, { now, log }: Pick<JwtOptions, 'now' | 'log'>):
   }
 
   const refresh = (): Promise<void> => (fetching ??= fetchKeys().finally(() => (fetching = undefined)));
-  const age = (): number => now().getTime() - triedAt;
+  /** A try in the future means that the clock was set back since: its age is unknown, so it is old. */
+  const age = (): number => (triedAt > now().getTime() ? refreshAfterMs : now().getTime() - triedAt);
 
   return async (header, token) => {
-    if (age() >= refreshAfterMs || (current === undefined && age() >= unknownKeyRefreshAfterMs)) await refresh();
+    if (age() >= refreshAfterMs || (current === undefined && age() >= noKeysRefreshAfterMs)) await refresh();
     else if (fetching !== undefined) await fetching;
     if (current === undefined) throw new errors.JWKSNoMatchingKey('no signing keys could be fetched yet');
     try {

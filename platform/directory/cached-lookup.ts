@@ -23,20 +23,32 @@ const staleForMs = 60 * 60_000;
 const quietAfterFailureMs = 1000;
 /** How long a caller waits for a fresh value when an expired one is at hand. */
 const refreshPatienceMs = 250;
-/** Organizations, chatbots and keys at most; also bounds what unknown keys can occupy. */
-const maxEntries = 100_000;
+/** Organizations, chatbots or keys at most. */
+const maxFound = 100_000;
+const maxMissing = 10_000;
 
 export function createCachedLookup<Value>(options: { read: (key: string) => Promise<Value | undefined>; now: Clock }): CachedLookup<Value> {
-  const entries = new LRUCache<string, Entry<Value>>({ max: maxEntries });
+  const found = new LRUCache<string, Entry<Value>>({ max: maxFound });
+  /** Apart, so that unknown keys, which anybody can make up, never push out what must survive an outage. */
+  const missing = new LRUCache<string, Entry<Value>>({ max: maxMissing });
   const reading = new Map<string, Promise<Value | undefined>>();
   let lastFailure: { at: number; error: DatabaseUnavailableError } | undefined;
 
   const nowMs = (): number => options.now().getTime();
+  /** A moment in the future means that the clock was set back since: nothing is known of its age then. */
+  const sinceMs = (moment: number): number => (moment > nowMs() ? Number.POSITIVE_INFINITY : nowMs() - moment);
+
+  function remember(key: string, value: Value | undefined): void {
+    const [holds, other] = value === undefined ? [missing, found] : [found, missing];
+    holds.set(key, { value, readAt: nowMs() });
+    other.delete(key);
+  }
 
   async function readThrough(key: string): Promise<Value | undefined> {
     try {
       const value = await options.read(key);
-      entries.set(key, { value, readAt: nowMs() });
+      remember(key, value);
+      lastFailure = undefined;
       return value;
     } catch (error) {
       if (error instanceof DatabaseUnavailableError) lastFailure = { at: nowMs(), error };
@@ -54,11 +66,11 @@ export function createCachedLookup<Value>(options: { read: (key: string) => Prom
   }
 
   async function get(key: string): Promise<Value | undefined> {
-    const entry = entries.get(key);
-    const age = entry === undefined ? Number.POSITIVE_INFINITY : nowMs() - entry.readAt;
+    const entry = found.get(key) ?? missing.get(key);
+    const age = entry === undefined ? Number.POSITIVE_INFINITY : sinceMs(entry.readAt);
     if (entry !== undefined && age < (entry.value === undefined ? notFoundForMs : foundForMs)) return entry.value;
     try {
-      if (lastFailure !== undefined && nowMs() - lastFailure.at < quietAfterFailureMs) throw lastFailure.error;
+      if (lastFailure !== undefined && sinceMs(lastFailure.at) < quietAfterFailureMs) throw lastFailure.error;
       const read = readShared(key);
       if (entry === undefined || age >= staleForMs) return await read;
       return await Promise.race([read, after(refreshPatienceMs, entry.value)]);
@@ -70,7 +82,7 @@ export function createCachedLookup<Value>(options: { read: (key: string) => Prom
 
   return {
     get,
-    put: (key, value) => entries.set(key, { value, readAt: nowMs() }),
+    put: remember,
   };
 }
 

@@ -6,6 +6,7 @@ import { digestOf } from '../auth/secrets.ts';
 import { createLogger } from '../log.ts';
 import { DatabaseUnavailableError } from '../postgres/errors.ts';
 import { openPool, type Pool, type Queryable } from '../postgres/pool.ts';
+import { createCachedLookup } from './cached-lookup.ts';
 import { createDirectory, type Directory } from './directory.ts';
 
 const log = createLogger({ service: 'exporter', level: 'silent' });
@@ -131,6 +132,26 @@ describe('while the database is unreachable', () => {
     });
     clock += 1000;
     expect(await directory.organizationByKey(key)).toBeDefined();
+  });
+
+  test('unknown keys, which anybody can make up, push out nothing that must survive', async () => {
+    const lookup = createCachedLookup<string>({ now: () => new Date(clock), read: () => Promise.resolve(undefined) });
+    lookup.put('known', 'value');
+    for (let number = 0; number < 110_000; number += 1) await lookup.get(`unknown-${number}`);
+    expect(await lookup.get('known')).toBe('value');
+  });
+
+  test('a clock that is set back makes nothing fresh, and an error of the future does not last', async () => {
+    const { key } = await organization();
+    await duringOutage(async () => {
+      await expect(directory.organizationByKey(key)).rejects.toBeInstanceOf(DatabaseUnavailableError);
+    });
+    clock -= 3_600_000;
+    expect(await directory.organizationByKey(key)).toMatchObject({ name: key });
+    clock += 30_000;
+    await database.query('update organizations set name = $2 where key = $1', [key, 'renamed']);
+    clock -= 3_600_000;
+    expect((await directory.organizationByKey(key))?.name).toBe('renamed');
   });
 
   test('the database is asked at most once a second', async () => {

@@ -114,7 +114,10 @@ export function createApp(options: AppOptions): App {
     ctx.set({ 'Cache-Control': 'no-store', ...answer.headers });
     ctx.body = answer.body;
     const { afterwards } = answer;
-    if (afterwards !== undefined) ctx.res.once('close', () => keepUntilDone(afterwards()));
+    if (afterwards === undefined) return;
+    // The caller may have left before there was an answer.
+    if (ctx.res.closed) keepUntilDone(afterwards());
+    else ctx.res.once('close', () => keepUntilDone(afterwards()));
   }
 
   async function answerProbes(ctx: Context, next: Next): Promise<void> {
@@ -156,6 +159,8 @@ function routerOf(routes: readonly Route[], answer: (route: Route, ctx: Context)
   }
   const byPattern = router.routes() as Middleware;
   return (ctx, next) => {
+    // Left to the router, HEAD would run a GET: a probe of the bootloader would count as a widget load.
+    if (ctx.method === 'HEAD') return next();
     const route = exact.get(`${ctx.method} ${ctx.path}`);
     return route === undefined ? byPattern(ctx, next) : answer(route, ctx);
   };
@@ -167,6 +172,7 @@ function refuseUnrouted(routes: readonly Route[]): Middleware {
   for (const { method, path } of routes) router.register(path, [method], () => undefined);
   return (ctx) => {
     const methods = new Set(router.match(ctx.path, ctx.method).path.flatMap((layer) => layer.methods));
+    methods.delete('HEAD');
     if (methods.size > 0) throw methodNotAllowed([...methods].join(', '));
     throw new HttpError('NOT_FOUND', `there is no ${ctx.path.slice(0, 200)} here`);
   };

@@ -205,3 +205,12 @@ test('a port in use is told with its fix', async () => {
     `port ${port} is in use: stop what listens there or set another port`,
   );
 });
+
+test.each([
+  ['garbage', 'nonsense\r\n\r\n', 400],
+  ['headers that are too large', `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+])('%s is answered in the shape of every other error, with a request id', async (_case, text, status) => {
+  const answer = await raw([text], '"issues":[]');
+  expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  expect(answer.toLowerCase()).toMatch(/x-request-id: [0-9a-f-]{36}/);
+});

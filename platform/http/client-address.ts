@@ -3,15 +3,21 @@ import ipaddr from 'ipaddr.js';
 
 /**
  * The caller's address: the socket's, or behind `trustedHops` proxies the entry so many places from the right of X-Forwarded-For.
- * Entries further left are the caller's own words. A header with fewer entries did not come through the proxies: the socket counts.
+ * Entries further left are the caller's own words. A header with fewer entries did not come through the proxies: the socket counts. An entry
+ * that is no address is `unknown` and never the socket's: a proxy on this machine must not make its callers look local.
  */
 export function clientAddress(request: IncomingMessage, trustedHops: number): string {
   const socketAddress = normalize(request.socket.remoteAddress ?? '') ?? 'unknown';
   if (trustedHops === 0) return socketAddress;
   const header = request.headers['x-forwarded-for'];
-  const entries = (Array.isArray(header) ? header.join(',') : (header ?? '')).split(',');
-  const entry = entries.at(-trustedHops);
-  return (entry === undefined ? undefined : normalize(entry.trim())) ?? socketAddress;
+  if (header === undefined) return socketAddress;
+  const entry = (Array.isArray(header) ? header.join(',') : header).split(',').at(-trustedHops);
+  return entry === undefined ? socketAddress : (normalize(withoutPort(entry.trim())) ?? 'unknown');
+}
+
+/** Some proxies add the caller's port: 203.0.113.9:51000, [2001:db8::1]:443. */
+function withoutPort(entry: string): string {
+  return /^\[([^\]]*)\](?::\d+)?$/.exec(entry)?.[1] ?? /^([\d.]+):\d+$/.exec(entry)?.[1] ?? entry;
 }
 
 /** Canonical text of an address; IPv4 inside IPv6 becomes IPv4. Undefined for anything that is no address. */

@@ -15,11 +15,15 @@ export interface MetricsListenerOptions {
 /** Scrapes that may run at once; one is normal, a few are paired Prometheus servers, more is a mistake that must not hurt ingest. */
 const maxScrapes = 8;
 
+const stalledAfterMs = 30_000;
+
 /** What Prometheus and probes see, on a port of its own: never reachable through the public one. */
 export function metricsListener(options: MetricsListenerOptions): RequestListener {
   let scrapes = 0;
 
   async function scrape(response: ServerResponse, send: () => Promise<void>): Promise<void> {
+    // A reader that does not read must not keep its place.
+    response.setTimeout(stalledAfterMs, () => response.destroy());
     if (scrapes >= maxScrapes) return answerText(response, 503, 'too many scrapes at once\n');
     scrapes += 1;
     try {

@@ -297,7 +297,7 @@ describe('what is asked for in an odd way', () => {
       expect(response.status, method).toBe(405);
       expect(response.headers.get('allow'), method).toBe('POST');
     }
-    expect((await fetch(`${url}/limited/a`, { method: 'POST' })).headers.get('allow')?.split(', ').toSorted()).toEqual(['GET', 'HEAD']);
+    expect((await fetch(`${url}/limited/a`, { method: 'POST' })).headers.get('allow')).toBe('GET');
     expect((await fetch(`${url}/nowhere`, { method: 'DELETE' })).status).toBe(404);
     expect(await raw('PROPFIND /widget/events HTTP/1.1')).toMatch(/^HTTP\/1\.1 405 /);
   });

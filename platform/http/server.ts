@@ -1,4 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { createServer, type RequestListener, type Server } from 'node:http';
+import type { Duplex } from 'node:stream';
 
 /**
  * Starts listening; resolves with the port in use (for port 0: the one that was given). Timeouts are for clients that send slowly on
@@ -9,6 +11,7 @@ export async function listen(
   { port, host }: { port: number; host?: string },
 ): Promise<{ port: number; close: () => Promise<void> }> {
   const server = createServer({ requestTimeout: 15_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 }, listener);
+  server.on('clientError', refuseMalformed);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(
@@ -21,6 +24,26 @@ export async function listen(
   });
   const address = server.address();
   return { port: typeof address === 'object' && address !== null ? address.port : port, close: () => close(server) };
+}
+
+const malformed: Readonly<Record<string, [status: string, message: string]>> = {
+  HPE_HEADER_OVERFLOW: ['431 Request Header Fields Too Large', 'the headers are too large'],
+  ERR_HTTP_REQUEST_TIMEOUT: ['408 Request Timeout', 'the request took too long to arrive'],
+};
+
+/** What Node cannot parse never becomes a request; it is answered in the contracted shape all the same. */
+function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const [status, message] = malformed[error.code ?? ''] ?? ['400 Bad Request', 'the request is not HTTP'];
+  const requestId = randomUUID();
+  const body = JSON.stringify({ error: { code: 'VALIDATION_ERROR', message, requestId, issues: [] } });
+  socket.end(
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\nCache-Control: no-store\r\n` +
+      `x-request-id: ${requestId}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
 }
 
 /** Answers under way are finished by the caller first (App.drain); idle connections are closed here. */

@@ -23,7 +23,7 @@ export interface PoolCounts {
 export interface Pool extends Queryable {
   /** Checks a connection out for `work`; it is destroyed, not reused, when `work` failed for a reason other than its data. */
   connect<T>(work: (connection: Queryable) => Promise<T>): Promise<T>;
-  /** begin, `work`, commit; rolled back when `work` throws. */
+  /** begin, `work`, commit; rolled back when `work` throws. After a deadlock or serialization failure `work` runs again, three times at most. */
   transaction<T>(work: (transaction: Queryable) => Promise<T>): Promise<T>;
   counts(): PoolCounts;
   end(): Promise<void>;
@@ -126,7 +126,7 @@ export function openPool(options: PoolOptions): Pool {
   return {
     connect,
     query: (statement, values) => connect((connection) => connection.query(statement, values)),
-    transaction: (work) => connect((connection) => runTransaction(connection, work)),
+    transaction: (work) => retryAfterConflict(() => connect((connection) => runTransaction(connection, work))),
     counts: () => ({
       idle: pool.idleCount,
       busy: pool.totalCount - pool.idleCount,
@@ -134,6 +134,19 @@ export function openPool(options: PoolOptions): Pool {
     }),
     end: () => pool.end(),
   };
+}
+
+const triesAfterConflict = 3;
+
+async function retryAfterConflict<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (faultOf(error) !== 'conflict') throw error;
+      if (tries === triesAfterConflict) throw new DatabaseUnavailableError(error, 'rolled_back');
+    }
+  }
 }
 
 async function runTransaction<T>(connection: Queryable, work: (transaction: Queryable) => Promise<T>): Promise<T> {

@@ -158,6 +158,33 @@ describe('roles', () => {
     }
   });
 
+  test("a caller's temporary table or view cannot stand in for ours inside the owner's functions", async () => {
+    await asRole('observability_jobs', async (client) => {
+      await client.query(
+        'create temp table partitioned_tables (table_name text, granularity text, back_days int, late_days int, closed_indexes text[])',
+      );
+      await client.query('grant select on partitioned_tables to public');
+      await client.query(
+        `insert into pg_temp.partitioned_tables values ('ingest_batches', 'day', 2, 0, array['(org_id); create table public.pwned (a int)'])`,
+      );
+      const { rows } = await client.query<{ name: string }>(
+        `select min(existing.partition) as name from partitions_of('ingest_batches') existing`,
+      );
+      await expect(client.query('select index_closed_partition($1)', [rows[0]?.name])).rejects.toThrow('still open');
+    });
+    expect(await database.query(`select to_regclass('public.pwned') as pwned`)).toEqual([{ pwned: null }]);
+    await asRole('observability_exporter', async (client) => {
+      await expect(client.query(`select count(*) from partitions_of('ingest_batches')`)).rejects.toThrow('permission denied');
+    });
+  });
+
+  test('totals stay within the range of a JSON number', async () => {
+    const { id } = await insertOrganization(database, { key: 'bounded' });
+    await expect(
+      database.query('insert into widget_health_totals (org_id, widget_loads_total) values ($1, 9007199254740992)', [id]),
+    ).rejects.toThrow('widget_loads_total_check');
+  });
+
   test('an organization key can never be the overflow organization', async () => {
     for (const key of ['__overflow__', '-a', 'A', '', 'a'.repeat(64)]) {
       await expect(
