@@ -60,6 +60,7 @@ describe.concurrent('every command', () => {
   });
 
   test.each<[what: string, command: string, args: string[], message: string]>([
+    ['a repeated flag', 'orgs-create', ['--key=acme', '--key=beta', '--name=Acme'], '--key= is given twice'],
     ['an unknown flag', 'orgs-create', ['--key=acme', '--name=Acme', '--colour=red'], '--colour'],
     ['a flag and its value apart', 'orgs-create', ['--key', 'acme', '--name', 'Acme'], '--key: flags are written --name=value'],
     ['a short flag', 'orgs-create', ['-k=acme'], '-k=acme: flags are written --name=value'],

@@ -443,3 +443,57 @@ test('is not limited in rate', async () => {
   expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
   expect(answers[0]?.headers.get('ratelimit-limit')).toBeNull();
 });
+
+describe('a delivery that is out of the ordinary', () => {
+  test('with metadata nested too deeply keeps it as text, and costs the other alerts nothing', async () => {
+    const deep = `{"a":${'['.repeat(4900)}${']'.repeat(4900)}}`;
+    const other = alert({ fingerprint: `${fingerprint}-other` });
+    expect(await deliver(alert({ annotations: { meta_deep: deep } }), other)).toMatchObject({ stored: 2, failed: 0 });
+    expect(await rows(`${fingerprint}-other`)).toHaveLength(1);
+    const [row] = await rows();
+    expect(JSON.stringify(row?.metadata)).toContain('[[[[');
+  });
+
+  test('with a very long description is cut, not lost', async () => {
+    expect(await deliver(alert({ annotations: { description: 'x'.repeat(20_000) } }))).toMatchObject({ stored: 1, failed: 0 });
+    expect((await rows())[0]?.message).toHaveLength(10_000);
+  });
+
+  test('of thousands of alerts is stored', async () => {
+    const alerts = Array.from({ length: 3000 }, (_, number) => alert({ fingerprint: `${fingerprint}-${number}`, annotations: {} }));
+    expect(await deliver(...alerts)).toEqual({ success: true, stored: 3000, failed: 0 });
+    expect(await deliver(...alerts)).toEqual({ success: true, stored: 3000, failed: 0 });
+    const [count] = await database.query<{ count: number }>(`select count(*) from alerts where fingerprint like $1`, [`${fingerprint}-%`]);
+    expect(count?.count).toBe(3000);
+  }, 30_000);
+
+  test('that resolves an alert with an end before its start resolves it all the same', async () => {
+    await deliver(alert());
+    expect(await deliver(alert({ status: 'resolved', endsAt: '2026-02-13T09:59:59.000Z' }))).toMatchObject({ stored: 1 });
+    expect(await rows()).toMatchObject([{ resolved: true }]);
+  });
+
+  test('that deadlocks with somebody else is tried again', async () => {
+    await deliver(alert({ fingerprint: `${fingerprint}-a` }), alert({ fingerprint: `${fingerprint}-b` }));
+    const other = new pg.Client({ connectionString: database.url('superuser') });
+    await other.connect();
+    try {
+      // The other side locks b, then wants a; the delivery has locked a and wants b: the server ends one of them.
+      await other.query(`begin; set local deadlock_timeout = '10s'`);
+      await other.query('update alerts set category = category where fingerprint = $1', [`${fingerprint}-b`]);
+      const delivery = post(webhook([alert({ fingerprint: `${fingerprint}-a` }), alert({ fingerprint: `${fingerprint}-b` })]));
+      await waitUntil(
+        async () =>
+          (await database.query(`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`)).length ===
+          1,
+        { within: 1500, what: 'the delivery to wait for b' },
+      );
+      const wantsA = other.query('update alerts set category = category where fingerprint = $1', [`${fingerprint}-a`]);
+      await wantsA;
+      await other.query('commit');
+      expect((await delivery).status).toBe(200);
+    } finally {
+      await other.end();
+    }
+  });
+});
