@@ -4,7 +4,7 @@ import { durabilityLine, measureDurability, type DurabilityResult } from '../tes
 import { startDurableDatabase } from '../test/support/durable-database.ts';
 
 const help = [
-  'usage: npx tsx bench/durability.ts [--kills=20] [--connections=48]',
+  'usage: npm run bench:durability -- [--kills=20] [--connections=48]',
   'Kills the exporter (SIGKILL) under load, over and over, and compares what is stored with what was acknowledged. Exits 1 when that differs.',
   'No loss in n kills bounds the chance of a loss per kill at 3/n (95 %): 20 kills at 15 %, 300 kills at 1 %.',
 ].join('\n');
