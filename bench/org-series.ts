@@ -148,7 +148,7 @@ function printTable({ print }: BenchContext, measured: readonly Measured[]): voi
 }
 
 function figuresOf(measured: Measured): Figure[] {
-  const { size, refreshMs, scrapeMs, promClientMs, fleetMs, fleetSeries, stall } = measured;
+  const { size, scrapeMs, promClientMs, fleetMs, fleetSeries, stall } = measured;
   const at = `at ${size.toLocaleString('en')} organizations`;
   // A refresh runs in the background and holds a query, which prom-client's side has none of: the table tells both together, the figure is the scrape.
   return [
