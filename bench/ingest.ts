@@ -11,7 +11,7 @@ import { median, medianRatio } from './support/statistics.ts';
 const connections = 64;
 /** As many as connections: inserts one by one would otherwise only wait for each other's row. */
 const organizations = 64;
-const names = ['exporter', 'no database', 'insert per request'] as const;
+const names = ['exporter', 'no database', 'no database, in groups', 'insert per request'] as const;
 type Name = (typeof names)[number];
 
 interface Side {
@@ -31,6 +31,7 @@ export const ingestBench: Bench = {
     const sides = {
       exporter: await startExporterSide(context),
       'no database': await startComparisonSide(context, 'no database'),
+      'no database, in groups': await startComparisonSide(context, 'no database, in groups'),
       'insert per request': await startComparisonSide(context, 'insert per request'),
     };
     const figures: Figure[] = [];
@@ -44,7 +45,12 @@ export const ingestBench: Bench = {
 async function measure({ load, quick, print }: BenchContext, sides: Record<Name, Side>, messagesPerBatch: number): Promise<Figure[]> {
   const rounds = quick ? 3 : 9;
   const quiet = quietTurns();
-  const results: Record<Name, (LoadResult & { cpuMsPerAnswer: number })[]> = { exporter: [], 'no database': [], 'insert per request': [] };
+  const results: Record<Name, (LoadResult & { cpuMsPerAnswer: number })[]> = {
+    exporter: [],
+    'no database': [],
+    'no database, in groups': [],
+    'insert per request': [],
+  };
   const run = async (name: Name, seconds: number): Promise<LoadResult & { cpuMsPerAnswer: number }> => {
     const side = sides[name];
     const cpuBefore = await side.cpuMs();
@@ -69,7 +75,7 @@ async function measure({ load, quick, print }: BenchContext, sides: Record<Name,
   print(`ingest: ${connections} connections, ${messagesPerBatch} message(s) per request, ${quiet.summary(rounds)}`);
   print(
     table([
-      ['', 'requests/s', 'messages/s', 'p50 ms', 'p99 ms', 'worst p99 ms', 'CPU ms/request'],
+      ['', 'requests/s', 'messages/s', 'p50 ms', 'p99 ms', 'worst p99 ms', 'CPU ms/request', 'exporter / this'],
       ...names.map((name) => [
         name,
         format(median(of(name, 'perSecond'))),
@@ -78,6 +84,7 @@ async function measure({ load, quick, print }: BenchContext, sides: Record<Name,
         format(median(of(name, 'p99'))),
         format(Math.max(...of(name, 'p99'))),
         median(of(name, 'cpuMsPerAnswer')).toFixed(3),
+        medianRatio(of('exporter', 'perSecond'), of(name, 'perSecond')).toFixed(2),
       ]),
     ]),
   );
@@ -110,8 +117,8 @@ async function startExporterSide(context: BenchContext): Promise<RunningSide> {
   return { ...side, url, acknowledged: 0, cpuMs: () => child.call('cpuMs', undefined), stop: child.stop };
 }
 
-async function startComparisonSide(context: BenchContext, variant: 'no database' | 'insert per request'): Promise<RunningSide> {
-  const side = await createSideDatabase(context, `ingest_${variant.replaceAll(' ', '_')}`);
+async function startComparisonSide(context: BenchContext, variant: Exclude<Name, 'exporter'>): Promise<RunningSide> {
+  const side = await createSideDatabase(context, `ingest_${variant.replaceAll(/\W+/g, '_')}`);
   const child = await startComparison(side.database);
   const { url } = await child.call('start', variant);
   return { ...side, url, acknowledged: 0, cpuMs: () => child.call('cpuMs', undefined), stop: child.stop };

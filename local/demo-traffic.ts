@@ -84,7 +84,7 @@ export function startDemoTraffic(organizations: DemoOrganization[], options: { s
 
 /** Somebody keeps putting something into the theme that is not a colour, and somebody keeps repairing it. */
 async function startThemeChanges(databaseUrl: string, organizations: DemoOrganization[], signal: AbortSignal): Promise<void> {
-  const colours = ['javascript:alert(1)', '#0F5C5C'];
+  const colours = ['red; } body { display: none', '#0F5C5C'];
   for (let turn = 0; !signal.aborted && organizations.length > 0; turn += 1) {
     const client = new pg.Client({ connectionString: databaseUrl });
     client.on('error', () => undefined);
