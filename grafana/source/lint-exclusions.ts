@@ -1,0 +1,35 @@
+/** Where a rule of Grafana's dashboard-linter does not hold, and why. `rule` is the linter's name; without `panel` the whole dashboard. */
+export interface LintExclusion {
+  rule: string;
+  dashboard: string;
+  panel?: string;
+  reason: string;
+}
+
+const recorded = 'recorded series are of the fleet or of an organization: they have neither job nor instance';
+const alerts = 'ALERTS has the labels of the alert: few have a job or an instance, and a filter would hide the others';
+
+const withoutTarget: readonly Omit<LintExclusion, 'rule'>[] = [
+  ...['Critical alerts', 'Error alerts', 'Warning alerts', 'Firing alerts', 'Alerts over time'].map((panel) => ({
+    dashboard: 'overview',
+    panel,
+    reason: alerts,
+  })),
+  { dashboard: 'widget-health', panel: 'Alerts of $org over time', reason: alerts },
+  ...['overview', 'widget-health'].flatMap((dashboard) =>
+    ['Failures per load, 15 minutes', 'Burn rate of the load budget', 'Burn rate of the latency budget'].map((panel) => ({
+      dashboard,
+      panel,
+      reason: recorded,
+    })),
+  ),
+  ...['Failures per load', 'Organizations with failures or refusals in the last hour', 'Refusals in the last hour'].map((panel) => ({
+    dashboard: 'widget-health',
+    panel,
+    reason: recorded,
+  })),
+];
+
+export const lintExclusions: readonly LintExclusion[] = ['target-job-rule', 'target-instance-rule'].flatMap((rule) =>
+  withoutTarget.map((exclusion) => ({ rule, ...exclusion })),
+);

@@ -1,0 +1,98 @@
+import type { Threshold } from '@grafana/grafana-foundation-sdk/dashboard';
+import type { Runbook } from './runbooks.ts';
+
+/** A figure from which a rule alerts, as panels draw it. `written` is how the rule writes it; thresholds.test.ts finds it there. */
+export interface AlertThreshold {
+  runbook: Runbook;
+  alert: string;
+  severity: keyof typeof colors;
+  written: string;
+  value: number;
+}
+
+const colors = { info: 'blue', warning: 'yellow', error: 'orange', critical: 'red' } as const;
+
+const threshold = (
+  runbook: Runbook,
+  alert: string,
+  severity: AlertThreshold['severity'],
+  written: string,
+  value: number,
+): AlertThreshold => ({ runbook, alert, severity, written, value });
+
+/** Share of the month's events that may miss an objective. */
+export const errorBudgets = { loads: 0.005, latency: 0.01 } as const;
+/** Slower than this misses the latency objective. */
+export const latencyObjectiveSeconds = 0.2;
+
+export const alertThresholds = {
+  loadFailureRatioWarning: threshold('widget-health', 'WidgetLoadFailureRatioHigh', 'warning', '>= 0.05', 0.05),
+  loadFailureRatioCritical: threshold('widget-health', 'WidgetLoadFailureRatioHigh', 'critical', '>= 0.2', 0.2),
+  loadBurnOver3Days: threshold('widget-health', 'WidgetLoadSloBurn', 'warning', '> 1 * 0.005', 1),
+  loadBurnOver1Day: threshold('widget-health', 'WidgetLoadSloBurn', 'warning', '> 3 * 0.005', 3),
+  loadBurnOver6Hours: threshold('widget-health', 'WidgetLoadSloBurn', 'critical', '> 6 * 0.005', 6),
+  loadBurnOver1Hour: threshold('widget-health', 'WidgetLoadSloBurn', 'critical', '> 14.4 * 0.005', 14.4),
+  latencyBurnOver3Days: threshold('widget-health', 'WidgetLatencySloBurn', 'warning', '> 1 * 0.01', 1),
+  latencyBurnOver1Day: threshold('widget-health', 'WidgetLatencySloBurn', 'warning', '> 3 * 0.01', 3),
+  latencyBurnOver6Hours: threshold('widget-health', 'WidgetLatencySloBurn', 'critical', '> 6 * 0.01', 6),
+  latencyBurnOver1Hour: threshold('widget-health', 'WidgetLatencySloBurn', 'critical', '> 14.4 * 0.01', 14.4),
+  orgFailures: threshold('widget-health', 'WidgetOrgHealthSpike', 'error', '>= 50', 50),
+  orgFailureRatio: threshold('widget-health', 'WidgetOrgHealthSpike', 'error', '>= 0.2', 0.2),
+  orgMismatches: threshold('widget-health', 'WidgetOrgHealthSpike', 'error', '>= 20', 20),
+  orgSilentSeconds: threshold('widget-health', 'WidgetOrgSilent', 'info', '> 86400', 86_400),
+
+  targetUp: threshold('stack', 'ObservabilityTargetDown', 'critical', '== 0', 0),
+  databaseUp: threshold('stack', 'ObservabilityDatabaseDown', 'critical', '== 0', 0),
+  httpErrorRatio: threshold('stack', 'ObservabilityHttpErrors', 'error', '> 0.01', 0.01),
+  queueUse: threshold('stack', 'ObservabilityIngestQueueFilling', 'error', '> 0.8', 0.8),
+  turnedAway: threshold('stack', 'ObservabilityIngestUnavailable', 'error', '> 10', 10),
+  rowsRefused: threshold('stack', 'ObservabilityIngestRowsRefused', 'warning', '> 0', 0),
+  flushAgeSeconds: threshold('stack', 'ObservabilityCounterFlushStalled', 'error', '> 60', 60),
+  jobAge: threshold('stack', 'ObservabilityJobStale', 'error', '> 2 * max by (task) (observability_job_interval_seconds) + 300', 300),
+  partitionsAheadSeconds: threshold('stack', 'ObservabilityPartitionsMissing', 'critical', '< 172800', 172_800),
+  collectorErrors: threshold('stack', 'ObservabilityCollectorFailing', 'warning', '>= 5', 5),
+  orgSeriesUse: threshold('stack', 'ObservabilityOrgSeriesNearLimit', 'warning', '> 0.8', 0.8),
+  sampleLimitHits: threshold('stack', 'ObservabilitySampleLimitHit', 'warning', '> 0', 0),
+  ruleFailures: threshold('stack', 'ObservabilityRuleFailures', 'error', '> 0', 0),
+  configReloaded: threshold('stack', 'ObservabilityConfigReloadFailed', 'warning', '== 0', 0),
+  notificationsFailed: threshold('stack', 'ObservabilityNotificationsFailing', 'error', '> 0', 0),
+} as const satisfies Record<string, AlertThreshold>;
+
+/** What a panel colours and draws, and whose runbooks it links to. */
+export interface Thresholds {
+  steps: Threshold[];
+  alerts: readonly AlertThreshold[];
+}
+
+/** Said where no figure is too high or too low in itself. */
+export const noThresholds: Thresholds = { steps: [{ value: null, color: 'green' }], alerts: [] };
+
+/** Good below the first of them. A rule that alerts above zero colours from the smallest value that is not: see `at`. */
+export const above = (...alerts: AlertThreshold[]): Thresholds => ({
+  steps: [{ value: null, color: 'green' }, ...alerts.map(({ severity, value }) => ({ value, color: colors[severity] }))],
+  alerts,
+});
+
+/** Good from the figure upwards. */
+export const below = (alert: AlertThreshold): Thresholds => ({
+  steps: [
+    { value: null, color: colors[alert.severity] },
+    { value: alert.value, color: 'green' },
+  ],
+  alerts: [alert],
+});
+
+/** Good at zero, and from one on as bad as that severity. */
+export const noneOf = (severity: AlertThreshold['severity']): Thresholds => ({
+  steps: [
+    { value: null, color: 'green' },
+    { value: 1, color: colors[severity] },
+  ],
+  alerts: [],
+});
+
+/** The alert's colour and runbook at a figure of another scale: a number of down targets where the rule asks of one whether it is up. */
+export const at = (value: number, alert: AlertThreshold): AlertThreshold => ({ ...alert, value });
+
+/** Words for series that are 1 or 0. */
+export const stateWords = { 1: { text: 'up', color: 'green' }, 0: { text: 'down', color: 'red' } };
