@@ -2,7 +2,7 @@ import type { ExporterConfig } from '../platform/config.ts';
 import { createDirectory, type Directory } from '../platform/directory/directory.ts';
 import { createApp, type App } from '../platform/http/app.ts';
 import type { ExporterDeps } from '../platform/http/exporter-slice.ts';
-import { metricsListener } from '../platform/http/metrics-listener.ts';
+import { startMetricsListener } from '../platform/http/metrics-listener.ts';
 import { listen } from '../platform/http/server.ts';
 import type { Lifecycle } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/log.ts';
@@ -86,17 +86,16 @@ export async function startExporter(options: { config: ExporterConfig; lifecycle
   });
   lifecycle.onStop('collectors', orgSeries.stop);
 
-  const monitoring = await listen(
-    metricsListener({
-      metrics,
-      orgSeries: orgSeries.chunks,
-      token: config.METRICS_TOKEN,
-      log,
-      isReady: () => directory.isLoaded() && !lifecycle.stopping,
-    }),
-    { port: config.EXPORTER_METRICS_PORT, host: config.METRICS_HOST },
-  );
-  lifecycle.onStop('metrics listener', monitoring.close);
+  const metricsPort = await startMetricsListener({
+    page: { service: 'exporter', summary: 'Takes telemetry of chat widgets in and shows it to Prometheus.' },
+    metrics,
+    orgSeries: orgSeries.chunks,
+    isReady: directory.isLoaded,
+    config,
+    port: config.EXPORTER_METRICS_PORT,
+    lifecycle,
+    log,
+  });
   lifecycle.onStop('counters', async () => {
     const deadline = performance.now() + flushForMs;
     await Promise.all(slices.map(async (slice) => slice.stop?.(deadline)));
@@ -127,8 +126,8 @@ export async function startExporter(options: { config: ExporterConfig; lifecycle
     directory.load().catch((error: unknown) => log.warn({ error }, 'the organization directory could not be read again'));
   }, reloadEveryMs);
   lifecycle.onStop('directory', () => clearInterval(reload));
-  log.info({ port: publicListener.port, metricsPort: monitoring.port }, 'exporter is listening');
-  return { app, metrics, directory, publicPort: publicListener.port, metricsPort: monitoring.port, refresh };
+  log.info({ port: publicListener.port, metricsPort }, 'exporter is listening');
+  return { app, metrics, directory, publicPort: publicListener.port, metricsPort, refresh };
 }
 
 /** Until it succeeds once: before that the exporter is not ready. */

@@ -1,7 +1,6 @@
 import { schedule } from 'node-cron';
 import type { JobsConfig } from '../platform/config.ts';
-import { metricsListener } from '../platform/http/metrics-listener.ts';
-import { listen } from '../platform/http/server.ts';
+import { startMetricsListener } from '../platform/http/metrics-listener.ts';
 import { intervalSeconds, type Job } from '../platform/jobs/job.ts';
 import type { Lifecycle } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/log.ts';
@@ -45,11 +44,15 @@ export async function startJobs(options: { config: JobsConfig; lifecycle: Lifecy
   const collectors = exposeFreshness({ metrics, db: pools.read, log, now });
   lifecycle.onStop('collectors', () => collectors.stop());
 
-  const monitoring = await listen(
-    metricsListener({ metrics, token: config.METRICS_TOKEN, log, isReady: () => database.isUp() && !lifecycle.stopping }),
-    { port: config.JOBS_METRICS_PORT, host: config.METRICS_HOST },
-  );
-  lifecycle.onStop('metrics listener', monitoring.close);
+  const metricsPort = await startMetricsListener({
+    page: { service: 'jobs', summary: 'Keeps house: partitions, retention and the checks that run on a clock.' },
+    metrics,
+    isReady: database.isUp,
+    config,
+    port: config.JOBS_METRICS_PORT,
+    lifecycle,
+    log,
+  });
 
   const runner: JobRunner = { pool: pools.work, databaseUrl: config.DATABASE_URL_JOBS, log, now, onFinished: runInstruments(metrics) };
   const running = new Set<Promise<void>>();
@@ -69,8 +72,8 @@ export async function startJobs(options: { config: JobsConfig; lifecycle: Lifecy
     await Promise.all(running);
   });
   void tick();
-  log.info({ metricsPort: monitoring.port, jobs: jobs.map(({ name }) => name) }, 'jobs are on the clock');
-  return { metrics, metricsPort: monitoring.port, tick, refresh: collectors.refresh };
+  log.info({ metricsPort, jobs: jobs.map(({ name }) => name) }, 'jobs are on the clock');
+  return { metrics, metricsPort, tick, refresh: collectors.refresh };
 }
 
 /** A database that is down is no crash: the job is still due at the next alarm. */

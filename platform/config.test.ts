@@ -1,8 +1,6 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { execFile } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ConfigError, readConfig } from './config.ts';
 
@@ -98,10 +96,24 @@ describe('readConfig', () => {
     ['CORS_ALLOWED_ORIGINS', '*'],
     ['ALERTMANAGER_WEBHOOK_TOKEN', 'short'],
     ['LOG_LEVEL', 'loud'],
+    ['METRICS_HOST', '0.0.0.0:9464'],
+    ['METRICS_HOST', 'http://127.0.0.1'],
+    ['EXPORTER_METRICS_PORT', '8081'],
   ])('%s=%s is refused', (variable, value) => {
     expect(problemsOf(() => readConfig('exporter', { ...exporter, [variable]: value }))).toEqual([
       expect.stringMatching(new RegExp(`^${variable}: `)),
     ]);
+  });
+
+  test('one port serves one listener; 0 is a free one for each', () => {
+    expect(problemsOf(() => readConfig('api', { ...api, API_PORT: '9000', API_METRICS_PORT: '9000' }))).toEqual([
+      'API_METRICS_PORT: is API_PORT as well: metrics have a port of their own',
+    ]);
+    expect(readConfig('exporter', { ...exporter, EXPORTER_PORT: '0', EXPORTER_METRICS_PORT: '0' }).EXPORTER_METRICS_PORT).toBe(0);
+  });
+
+  test.each(['0.0.0.0', '::', '::1', 'localhost', 'metrics.internal'])('metrics may be served on %s', (host) => {
+    expect(readConfig('exporter', { ...exporter, METRICS_HOST: host }).METRICS_HOST).toBe(host);
   });
 
   test('a list is split at commas', () => {
@@ -141,37 +153,5 @@ describe('secrets in files', () => {
 
   test('are for secrets only: a port has no file', () => {
     expect(readConfig('exporter', { ...exporter, EXPORTER_PORT_FILE: join(directory, 'missing') }).EXPORTER_PORT).toBe(8081);
-  });
-});
-
-describe('a process', () => {
-  const run = (
-    service: string,
-    args: string[],
-    environment: Record<string, string>,
-  ): Promise<{ code: number; stdout: string; stderr: string }> =>
-    promisify(execFile)(process.execPath, ['--import', 'tsx', `${service}/main.ts`, ...args], {
-      env: { PATH: process.env['PATH'], ...environment },
-      cwd: join(import.meta.dirname, '..'),
-    }).then(
-      ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
-      (error: { code: number; stdout: string; stderr: string }) => error,
-    );
-
-  test.concurrent('refuses to start with an unusable configuration, and says what is wrong', async () => {
-    const { code, stderr } = await run('api', [], {});
-    expect(code).toBe(1);
-    expect(stderr).toContain('DATABASE_URL_API: not set');
-    expect(stderr).toContain('AUTH_ISSUER: not set');
-  });
-
-  test.concurrent('checks its configuration and leaves', async () => {
-    expect(await run('exporter', ['--check-config'], exporter)).toMatchObject({ code: 0, stdout: 'the configuration is usable\n' });
-  });
-
-  test.concurrent('explains itself', async () => {
-    const { code, stdout } = await run('jobs', ['--help'], {});
-    expect(code).toBe(0);
-    expect(stdout).toContain('DATABASE_URL_JOBS');
   });
 });

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { z } from 'zod';
 
 /**
@@ -27,6 +28,9 @@ const wholeNumber = (fallback: number, min: number, max: number) =>
     .pipe(z.number().min(min).max(max))
     .default(fallback);
 const port = (fallback: number) => wholeNumber(fallback, 0, 65_535);
+const listenHost = z
+  .string()
+  .refine((text) => isIP(text) !== 0 || /^[A-Za-z0-9._-]+$/.test(text), 'must be an IP address or a host name, without a port');
 const list = z
   .string()
   .transform((text) =>
@@ -44,6 +48,11 @@ const httpsOrLoopback = z.string().refine((text) => {
   const { protocol, hostname } = new URL(text);
   return protocol === 'https:' || (protocol === 'http:' && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname));
 }, 'must be an https URL, or http on loopback');
+const publicUrl = (fallback: string) =>
+  z
+    .url({ protocol: /^https?$/, error: 'must be an http or https URL such as https://widgets.example.com' })
+    .transform((url) => url.replace(/\/+$/, ''))
+    .default(fallback);
 const origins = list.refine(
   (items) => items.every((item) => URL.canParse(item) && new URL(item).origin === item),
   'must be a comma-separated list of origins such as https://portal.example.com',
@@ -51,8 +60,9 @@ const origins = list.refine(
 
 const everyProcess = {
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
-  METRICS_HOST: z.string().min(1).default('127.0.0.1'),
+  METRICS_HOST: listenHost.default('127.0.0.1'),
   METRICS_TOKEN: secret(16).optional(),
+  METRICS_WEB_CONFIG_FILE: z.string().optional(),
   BUILD_COMMIT: z
     .string()
     .regex(/^[0-9A-Za-z._-]{1,64}$/)
@@ -70,20 +80,29 @@ const everyHttpProcess = {
     .default(1),
 };
 
-const exporterVariables = z.object({
-  ...everyProcess,
-  ...everyHttpProcess,
-  DATABASE_URL_EXPORTER: databaseUrl,
-  EXPORTER_PORT: port(8081),
-  EXPORTER_METRICS_PORT: port(9464),
-  ORG_TOKEN_SECRET: secret(32),
-  ALERTMANAGER_WEBHOOK_TOKEN: secret(16).optional(),
-  PUBLIC_ENV: z.string().min(1).max(64).default('production'),
-  INGEST_MAX_TX_ROWS: wholeNumber(1000, 1, 100_000),
-  INGEST_QUEUE_MAX_ROWS: wholeNumber(10_000, 1, 10_000_000),
-  INGEST_MAX_WAIT_MS: wholeNumber(5000, 10, 60_000),
-  ORG_SERIES_MAX_ORGS: wholeNumber(1000, 0, 1_000_000),
-});
+/** Both listeners of a process cannot have one port, unless each is given a free one. */
+const differ = (one: number, other: number): boolean => one !== other || one === 0;
+
+const exporterVariables = z
+  .object({
+    ...everyProcess,
+    ...everyHttpProcess,
+    DATABASE_URL_EXPORTER: databaseUrl,
+    EXPORTER_PORT: port(8081),
+    EXPORTER_METRICS_PORT: port(9464),
+    ORG_TOKEN_SECRET: secret(32),
+    ALERTMANAGER_WEBHOOK_TOKEN: secret(16).optional(),
+    PUBLIC_ENV: z.string().min(1).max(64).default('production'),
+    INGEST_MAX_TX_ROWS: wholeNumber(1000, 1, 100_000),
+    INGEST_QUEUE_MAX_ROWS: wholeNumber(10_000, 1, 10_000_000),
+    INGEST_MAX_WAIT_MS: wholeNumber(5000, 10, 60_000),
+    ORG_SERIES_MAX_ORGS: wholeNumber(1000, 0, 1_000_000),
+  })
+  .refine((config) => differ(config.EXPORTER_PORT, config.EXPORTER_METRICS_PORT), {
+    path: ['EXPORTER_METRICS_PORT'],
+    message: 'is EXPORTER_PORT as well: metrics have a port of their own',
+    when: () => true,
+  });
 
 const apiVariables = z
   .object({
@@ -92,6 +111,7 @@ const apiVariables = z
     DATABASE_URL_API: databaseUrl,
     DATABASE_URL_ADMIN: databaseUrl,
     API_PORT: port(8080),
+    EXPORTER_PUBLIC_URL: publicUrl('http://localhost:8081'),
     API_METRICS_PORT: port(9465),
     AUTH_JWT_SECRET: secret(32).optional(),
     AUTH_JWKS_URL: httpsOrLoopback.optional(),
@@ -102,6 +122,11 @@ const apiVariables = z
   .refine((config) => (config.AUTH_JWT_SECRET === undefined) !== (config.AUTH_JWKS_URL === undefined), {
     path: ['AUTH_JWT_SECRET'],
     message: 'exactly one of AUTH_JWT_SECRET and AUTH_JWKS_URL must be set',
+    when: () => true,
+  })
+  .refine((config) => differ(config.API_PORT, config.API_METRICS_PORT), {
+    path: ['API_METRICS_PORT'],
+    message: 'is API_PORT as well: metrics have a port of their own',
     when: () => true,
   });
 
@@ -122,6 +147,13 @@ const customerConfigVariables = z.object({
 
 const cliVariables = z.object({ DATABASE_URL_JOBS: databaseUrl });
 const migrateVariables = z.object({ DATABASE_URL_OWNER: databaseUrl });
+const roleLoginVariables = z.object({
+  DATABASE_URL_OWNER: databaseUrl,
+  DATABASE_URL_EXPORTER: databaseUrl,
+  DATABASE_URL_API: databaseUrl,
+  DATABASE_URL_ADMIN: databaseUrl,
+  DATABASE_URL_JOBS: databaseUrl,
+});
 
 export const variables = {
   exporter: exporterVariables,
@@ -130,6 +162,7 @@ export const variables = {
   cli: cliVariables,
   customerConfig: customerConfigVariables,
   migrate: migrateVariables,
+  roleLogins: roleLoginVariables,
 } as const;
 
 export type ExporterConfig = z.infer<typeof exporterVariables>;

@@ -1,7 +1,11 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createCertificate } from '../test/support/certificates.ts';
 
 const root = join(import.meta.dirname, '..');
 
@@ -125,4 +129,95 @@ test.concurrent('a log line is JSON with level, time and service, and of an erro
   expect(refused?.['time']).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   expect(output).not.toMatch(/ada@example\.com|hunter2/);
   expect(odd).toMatchObject({ level: 'warn', error: { message: 'a text' } });
+});
+
+describe('the command line of a process', () => {
+  const run = (
+    service: string,
+    args: string[],
+    environment: Record<string, string>,
+  ): Promise<{ code: number; stdout: string; stderr: string }> =>
+    promisify(execFile)(process.execPath, ['--import', 'tsx', `${service}/main.ts`, ...args], {
+      env: { PATH: process.env['PATH'], ...environment },
+      cwd: root,
+    }).then(
+      ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+      (error: { code: number; stdout: string; stderr: string }) => error,
+    );
+  const database = 'postgres://role@127.0.0.1:1/observability';
+  const usable = {
+    exporter: { DATABASE_URL_EXPORTER: database, ORG_TOKEN_SECRET: 'x'.repeat(32) },
+    api: {
+      DATABASE_URL_API: database,
+      DATABASE_URL_ADMIN: database,
+      AUTH_JWT_SECRET: 'x'.repeat(32),
+      AUTH_ISSUER: 'https://login.example.com',
+      AUTH_AUDIENCE: 'widget-observability',
+    },
+    jobs: { DATABASE_URL_JOBS: database },
+  };
+  const services = ['exporter', 'api', 'jobs'] as const;
+
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'check-config-'));
+    createCertificate(folder, 'server');
+    await writeFile(join(folder, 'good.yml'), 'tls_server_config: {cert_file: server.crt, key_file: server.key}\n');
+    await writeFile(
+      join(folder, 'bad.yml'),
+      'tls_server_config: {cert_file: missing.crt, max_version: TLS9}\nbasic_auth_users: {alice: hunter2}\n',
+    );
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  test.concurrent.each(services)('of %s checks what it was given and leaves, without a database', async (service) => {
+    const environment = { ...usable[service], METRICS_WEB_CONFIG_FILE: join(folder, 'good.yml') };
+    expect(await run(service, ['--check-config'], environment)).toMatchObject({
+      code: 0,
+      stdout: 'the configuration is usable\n',
+      stderr: '',
+    });
+  });
+
+  test.concurrent.each(services.flatMap((service) => [[service, ['--check-config']] as const, [service, []] as const]))(
+    'of %s %j refuses a web configuration that cannot be used, and names every field',
+    async (service, args) => {
+      const file = join(folder, 'bad.yml');
+      const { code, stdout, stderr } = await run(service, [...args], { ...usable[service], METRICS_WEB_CONFIG_FILE: file });
+      expect(code).toBe(1);
+      expect(stdout).toBe('');
+      for (const field of [
+        'tls_server_config.cert_file',
+        'tls_server_config.key_file',
+        'tls_server_config.max_version',
+        'basic_auth_users.alice',
+      ])
+        expect(stderr).toContain(`METRICS_WEB_CONFIG_FILE ${file}: ${field}: `);
+      expect(stderr).not.toContain('hunter2');
+    },
+  );
+
+  test.concurrent('refuses users beside a token', async () => {
+    const file = join(folder, 'users.yml');
+    await writeFile(file, `basic_auth_users: {alice: $2y$10$${'a'.repeat(53)}}\n`);
+    const environment = { ...usable.jobs, METRICS_TOKEN: 'token-for-prometheus', METRICS_WEB_CONFIG_FILE: file };
+    const { code, stderr } = await run('jobs', ['--check-config'], environment);
+    expect(code).toBe(1);
+    expect(stderr).toContain('METRICS_TOKEN is set, and both travel in the Authorization header');
+  });
+
+  test.concurrent('refuses to start with an unusable configuration, and says what is wrong', async () => {
+    const { code, stderr } = await run('api', [], {});
+    expect(code).toBe(1);
+    expect(stderr).toContain('DATABASE_URL_API: not set');
+    expect(stderr).toContain('AUTH_ISSUER: not set');
+  });
+
+  test.concurrent('explains itself, with defaults', async () => {
+    const { code, stdout } = await run('jobs', ['--help'], {});
+    expect(code).toBe(0);
+    expect(stdout).toContain('  DATABASE_URL_JOBS (required)\n');
+    expect(stdout).toContain('  JOBS_METRICS_PORT [9466]');
+    expect(stdout).toContain('  METRICS_TOKEN\n');
+  });
 });

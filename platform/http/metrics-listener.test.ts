@@ -1,3 +1,5 @@
+import { hashSync } from 'bcrypt';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -5,10 +7,14 @@ import { createLogger } from '../log.ts';
 import { gauge } from '../metrics/definitions.ts';
 import { createMetricsRegistry } from '../metrics/registry.ts';
 import { waitUntil } from '../../test/support/wait-until.ts';
+import { version } from '../version.ts';
+import { landingPage } from './landing-page.ts';
 import { metricsListener } from './metrics-listener.ts';
 import { listen } from './server.ts';
+import type { WebConfig } from './web-config.ts';
 
 const log = createLogger({ service: 'exporter', level: 'silent' });
+const page = { service: 'exporter', summary: 'Takes telemetry in.', commit: 'abc1234' };
 
 let url: string;
 let close: () => Promise<void>;
@@ -18,11 +24,14 @@ let chunks: Buffer[];
 
 beforeAll(async () => {
   const metrics = createMetricsRegistry({ defaultMetrics: false });
-  metrics.gaugeFrom(gauge({ name: 'test_things', help: 'Things.' }), () => read());
-  const listener = await listen(metricsListener({ metrics, orgSeries: () => chunks, token: undefined, isReady: () => isReady, log }), {
-    port: 0,
-    host: '127.0.0.1',
-  });
+  metrics.gaugeFrom(gauge({ name: 'test_things', help: 'Things.', source: 'process' }), () => read());
+  const listener = await listen(
+    metricsListener({ page, metrics, orgSeries: () => chunks, token: undefined, isReady: () => isReady, log }),
+    {
+      port: 0,
+      host: '127.0.0.1',
+    },
+  );
   url = `http://127.0.0.1:${listener.port}`;
   close = listener.close;
 });
@@ -54,10 +63,14 @@ test('pieces are sent as one body of known length; HEAD and a query change nothi
   expect(head.status).toBe(200);
   expect(head.headers.get('content-length')).toBe('17');
   expect(await (await fetch(`${url}/metrics?name[]=x`)).text()).toContain('test_things 1\n');
-  for (const path of ['/', '/metrics/', '/metrics/orgs/', '/METRICS', '/metrics/other', '//metrics']) {
+  for (const path of ['/metrics/', '/metrics/orgs/', '/METRICS', '/metrics/other', '//metrics', '/index.html', '/metrics%2Forgs']) {
     expect((await fetch(url + path)).status, path).toBe(404);
   }
-  for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS']) expect((await fetch(`${url}/metrics`, { method })).status, method).toBe(405);
+  for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS']) {
+    const refused = await fetch(`${url}/metrics`, { method });
+    expect(refused.status, method).toBe(405);
+    expect(refused.headers.get('allow')).toBe('GET, HEAD');
+  }
 });
 
 test('a scrape that fails is 500 without details, and the next one works', async () => {
@@ -118,9 +131,122 @@ describe('readers that take their time', () => {
   });
 });
 
-test('without series of organizations there is no such path', async () => {
+/** A listener of its own, for one test. */
+async function withListener(options: Partial<Parameters<typeof metricsListener>[0]>, act: (url: string) => Promise<void>): Promise<void> {
   const metrics = createMetricsRegistry({ defaultMetrics: false });
-  const listener = await listen(metricsListener({ metrics, token: undefined, isReady: () => true, log }), { port: 0, host: '127.0.0.1' });
-  expect((await fetch(`http://127.0.0.1:${listener.port}/metrics/orgs`)).status).toBe(404);
-  await listener.close();
+  const listener = await listen(metricsListener({ page, metrics, token: undefined, isReady: () => true, log, ...options }), {
+    port: 0,
+    host: '127.0.0.1',
+  });
+  try {
+    await act(`http://127.0.0.1:${listener.port}`);
+  } finally {
+    await listener.close();
+  }
+}
+
+test('without series of organizations there is no such path, and no link to it', () =>
+  withListener({}, async (bare) => {
+    expect((await fetch(`${bare}/metrics/orgs`)).status).toBe(404);
+    expect(await (await fetch(bare)).text()).not.toContain('/metrics/orgs');
+  }));
+
+describe('the page at /', () => {
+  test('says what this is, and links to all there is', async () => {
+    const response = await fetch(url);
+    expect(response.status).toBe(200);
+    expect(response.headers.get('content-type')).toBe('text/html; charset=utf-8');
+    const html = await response.text();
+    expect(html).toContain('<h1>widget-observability exporter</h1>');
+    expect(html).toContain(`Version ${version}, commit abc1234`);
+    expect([...html.matchAll(/href="([^"]+)"/g)].map(([, link]) => link)).toEqual(['/metrics', '/metrics/orgs', '/healthz', '/readyz']);
+  });
+
+  test('runs nothing and loads nothing: only its own style is allowed', async () => {
+    const response = await fetch(url);
+    const html = await response.text();
+    expect(html).not.toMatch(/<script|<img|<link|\son\w+=|style="/i);
+    const style = createHash('sha256')
+      .update(/<style>(.*)<\/style>/s.exec(html)?.[1] ?? '')
+      .digest('base64');
+    expect(response.headers.get('content-security-policy')).toBe(
+      `default-src 'none'; style-src 'sha256-${style}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`,
+    );
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff');
+  });
+
+  test.each([
+    ['observability.example:9465', 'http://observability.example:8080/docs'],
+    ['127.0.0.1:9465', 'http://127.0.0.1:8080/docs'],
+    ['[2001:db8::1]:9465', 'http://[2001:db8::1]:8080/docs'],
+    ['observability.example', 'http://observability.example:8080/docs'],
+    ['"><script>alert(1)</script>', undefined],
+    ['user@evil.example:80', undefined],
+    ['evil.example/x', undefined],
+    ['', undefined],
+  ])('asked for at %j links to the documents at %s', async (host, link) => {
+    const html = landingPage({ ...page, documentsPort: 8080 }, [], host);
+    expect(/href="([^"]+)"/.exec(html)?.[1]).toBe(link);
+    expect(html).not.toContain('<script');
+  });
+});
+
+describe('what guards the listener', () => {
+  const hash = hashSync('wonderland', 4);
+  const basic = (password: string): Record<string, string> => ({
+    authorization: `Basic ${Buffer.from(`alice:${password}`).toString('base64')}`,
+  });
+  const guarded = ['/', '/metrics', '/metrics/orgs', '/nowhere'];
+  const statuses = async (base: string, paths: string[], headers: Record<string, string> = {}): Promise<number[]> =>
+    Promise.all(paths.map(async (path) => (await fetch(base + path, { headers })).status));
+  const webConfig = (changes: Partial<WebConfig>): WebConfig => ({ tls: undefined, headers: {}, users: new Map(), files: [], ...changes });
+
+  test('is asked on every path but those of the probes: a token', () =>
+    withListener({ token: 'token-for-prometheus', orgSeries: () => [] }, async (base) => {
+      expect(await statuses(base, guarded)).toEqual([401, 401, 401, 401]);
+      expect(await statuses(base, guarded, { authorization: 'Bearer wrong' })).toEqual([401, 401, 401, 401]);
+      expect(await statuses(base, guarded, { authorization: 'Bearer token-for-prometheus' })).toEqual([200, 200, 200, 404]);
+      expect(await statuses(base, ['/healthz', '/readyz'])).toEqual([200, 200]);
+    }));
+
+  test('is asked on every path but those of the probes: users', () =>
+    withListener({ web: () => webConfig({ users: new Map([['alice', hash]]) }), orgSeries: () => [] }, async (base) => {
+      expect(await statuses(base, guarded)).toEqual([401, 401, 401, 401]);
+      expect(await statuses(base, guarded, basic('wrong'))).toEqual([401, 401, 401, 401]);
+      expect(await statuses(base, guarded, basic('wonderland'))).toEqual([200, 200, 200, 404]);
+      expect(await statuses(base, ['/healthz', '/readyz'])).toEqual([200, 200]);
+      const refused = await fetch(`${base}/metrics`);
+      expect(refused.headers.get('www-authenticate')).toBe('Basic realm="metrics", charset="UTF-8"');
+      expect(await refused.text()).toBe('the user or the password is missing or wrong\n');
+    }));
+
+  test('follows the file: users that come and go', async () => {
+    let users = new Map([['alice', hash]]);
+    await withListener({ web: () => webConfig({ users }) }, async (base) => {
+      expect(await statuses(base, ['/metrics'], basic('wonderland'))).toEqual([200]);
+      users = new Map([['bob', hash]]);
+      expect(await statuses(base, ['/metrics'], basic('wonderland'))).toEqual([401]);
+    });
+  });
+
+  test('keeps guesses from piling up', () =>
+    withListener({ web: () => webConfig({ users: new Map([['alice', `$2b$08$${'a'.repeat(53)}`]]) }) }, async (base) => {
+      const answers = await Promise.all(
+        Array.from({ length: 40 }, (_, number) => fetch(`${base}/metrics`, { headers: basic(`${number}`) })),
+      );
+      expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401, 503]));
+      expect((await fetch(`${base}/readyz`)).status).toBe(200);
+    }));
+
+  test('sets the headers of the file on every answer, and those of the page give way to them', async () => {
+    const headers = { 'X-Frame-Options': 'deny', 'Content-Security-Policy': "default-src 'self'" };
+    await withListener({ web: () => webConfig({ headers }) }, async (base) => {
+      for (const path of ['/', '/metrics', '/healthz', '/readyz', '/nowhere']) {
+        const response = await fetch(base + path);
+        expect(response.headers.get('x-frame-options'), path).toBe('deny');
+        expect(response.headers.get('content-security-policy'), path).toBe("default-src 'self'");
+      }
+      expect((await fetch(base, { method: 'POST' })).headers.get('x-frame-options')).toBe('deny');
+    });
+  });
 });

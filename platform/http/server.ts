@@ -1,17 +1,32 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer, type ServerOptions as TlsServerOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 
-/**
- * Starts listening; resolves with the port in use (for port 0: the one that was given). Timeouts are for clients that send slowly on
- * purpose; keep-alive outlives the idle time of usual load balancers, so that they close first.
- */
+export interface TlsListenOptions {
+  options: TlsServerOptions;
+  /** Gets the server before it listens, to judge its clients and to renew its certificate. */
+  attach: (server: TlsServer) => void;
+}
+
+export interface ListenOptions {
+  port: number;
+  host?: string;
+  tls?: TlsListenOptions | undefined;
+}
+
+/** For clients that send slowly on purpose; keep-alive outlives the idle time of usual load balancers, so that they close first. */
+const timeouts = { requestTimeout: 15_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 };
+
+/** Starts listening; resolves with the port in use (for port 0: the one that was given). */
 export async function listen(
   listener: RequestListener,
-  { port, host }: { port: number; host?: string },
+  { port, host, tls }: ListenOptions,
 ): Promise<{ port: number; close: () => Promise<void> }> {
-  const server = createServer({ requestTimeout: 15_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 }, listener);
+  const server = tls === undefined ? createServer(timeouts, listener) : serverWithTls(tls, listener);
   server.on('clientError', refuseMalformed);
+  // Node would answer 417 by itself. An expectation that nobody knows may be ignored (RFC 9110, 10.1.1).
+  server.on('checkExpectation', listener);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(
@@ -24,6 +39,14 @@ export async function listen(
   });
   const address = server.address();
   return { port: typeof address === 'object' && address !== null ? address.port : port, close: () => close(server) };
+}
+
+function serverWithTls({ options, attach }: TlsListenOptions, listener: RequestListener): Server {
+  const server = createTlsServer({ ...timeouts, handshakeTimeout: timeouts.headersTimeout, ...options }, listener);
+  // First: there is no channel yet on which a failed handshake could be answered.
+  server.prependListener('tlsClientError', (_error, socket) => socket.destroy());
+  attach(server);
+  return server;
 }
 
 const malformed: Readonly<Record<string, [status: string, message: string]>> = {
