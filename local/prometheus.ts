@@ -68,13 +68,14 @@ export async function deriveConfiguration(options: {
   const tokenFile = join(directory, 'alertmanager-webhook-token');
   await writeFile(tokenFile, options.webhookToken, { mode: 0o600 });
 
+  const withPorts = (text: string): string => rewriteAddress(text, (listener) => `127.0.0.1:${ports[listener]}`);
   const written: DerivedConfiguration = {
     directory,
     prometheusFile: join(directory, 'prometheus.yml'),
     alertmanagerFile: join(directory, 'alertmanager.yml'),
   };
   await derive('prometheus/prometheus.yml', written.prometheusFile, (key, value) => {
-    if (key === 'targets') return withPorts(value, ports);
+    if (key === 'targets') return withPorts(value);
     return scaleSetting(key, value, speedUp);
   });
   for (const name of await readdir(join(checkout, 'prometheus', 'rules'))) {
@@ -86,7 +87,7 @@ export async function deriveConfiguration(options: {
   await derive('alertmanager/alertmanager.yml', written.alertmanagerFile, (key, value) => {
     if (key === 'credentials_file') return tokenFile;
     if (key === 'templates') return join(checkout, 'alertmanager', value);
-    if (key === 'url') return withPorts(value, ports);
+    if (key === 'url') return withPorts(value);
     return scaleSetting(key, value, speedUp);
   });
   return written;
@@ -135,7 +136,7 @@ export function startAlertmanager(
   });
 }
 
-type Rewrite = (key: string, value: string) => string;
+export type Rewrite = (key: string, value: string) => string;
 
 async function derive(from: string, to: string, rewrite: Rewrite): Promise<void> {
   const source: unknown = parse(await readFile(join(checkout, from), 'utf8'));
@@ -144,18 +145,18 @@ async function derive(from: string, to: string, rewrite: Rewrite): Promise<void>
 }
 
 /** Applies `rewrite` to every text in a YAML document, with the key it stands under (an item of a list: the list's). */
-function rewriteStrings(key: string, value: unknown, rewrite: Rewrite): unknown {
+export function rewriteStrings(key: string, value: unknown, rewrite: Rewrite): unknown {
   if (typeof value === 'string') return rewrite(key, value);
   if (Array.isArray(value)) return value.map((item) => rewriteStrings(key, item, rewrite));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, rewriteStrings(name, item, rewrite)]));
 }
 
-/** `host:9464` becomes `127.0.0.1:<our port of that listener>`, inside a URL too. Other addresses stay. */
-function withPorts(address: string, ports: MonitoringPorts): string {
-  return address.replace(/[\w.-]+:(\d+)/, (whole, port: string) => {
+/** `host:9464` becomes the address of that listener, inside a URL too. Other addresses stay. */
+export function rewriteAddress(text: string, addressOf: (listener: keyof MonitoringPorts) => string): string {
+  return text.replace(/[\w.-]+:(\d+)/, (whole, port: string) => {
     const listener = (Object.keys(writtenPorts) as (keyof MonitoringPorts)[]).find((name) => writtenPorts[name] === Number(port));
-    return listener ? `127.0.0.1:${ports[listener]}` : whole;
+    return listener ? addressOf(listener) : whole;
   });
 }
 
@@ -168,7 +169,7 @@ function scaleSetting(key: string, value: string, speedUp: number): string {
 }
 
 /** Ranges `[5m]`, subqueries `[1h:1m]` and offsets, in expressions and in the queries that annotations make. */
-function scaleRanges(text: string, speedUp: number): string {
+export function scaleRanges(text: string, speedUp: number): string {
   return text.replace(new RegExp(String.raw`\[\s*${duration}\s*(?::[^\]]*)?\]|\boffset\s+-?${duration}`, 'g'), (range) =>
     range.replace(new RegExp(duration, 'g'), (part) => scale(part, speedUp)),
   );

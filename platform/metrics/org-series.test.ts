@@ -10,9 +10,9 @@ import { createMetricsRegistry, type MetricsRegistry } from './registry.ts';
 import { stackMetrics } from './stack.ts';
 
 const log = createLogger({ service: 'exporter', level: 'silent' });
-const visits = counter({ name: 'test_org_visits_total', help: 'Visits.' });
-const seen = gauge({ name: 'test_org_seen', help: 'Seen.' });
-const took = histogram({ name: 'test_org_duration_seconds', help: 'Time.', buckets: [0.5] });
+const visits = counter({ name: 'test_org_visits_total', help: 'Visits.', source: 'process' });
+const seen = gauge({ name: 'test_org_seen', help: 'Seen.', source: 'process' });
+const took = histogram({ name: 'test_org_duration_seconds', help: 'Time.', source: 'process', buckets: [0.5] });
 
 let database: TestDatabase;
 let metrics: MetricsRegistry;
@@ -146,10 +146,15 @@ describe('a refresh that fails', () => {
     let broken = false;
     const fragile: OrgSeriesSource = {
       name: 'fragile',
-      families: [gauge({ name: 'test_org_fragile', help: 'Fragile.' })],
+      families: [gauge({ name: 'test_org_fragile', help: 'Fragile.', source: 'process' })],
       // Fails in the middle: half of a refresh must not be shown.
       read: async function* (_db, _admission) {
-        yield [{ definition: gauge({ name: 'test_org_fragile', help: 'Fragile.' }), series: [{ labels: { org: 'acme' }, value: 1 }] }];
+        yield [
+          {
+            definition: gauge({ name: 'test_org_fragile', help: 'Fragile.', source: 'process' }),
+            series: [{ labels: { org: 'acme' }, value: 1 }],
+          },
+        ];
         if (broken) await Promise.reject(new Error('lost connection'));
       },
     };

@@ -37,10 +37,22 @@ export interface OrgSeries {
   stop(): void;
 }
 
-const definitions = {
-  orgs: gauge({ name: 'observability_org_series_orgs', help: 'Active organizations with series of their own on /metrics/orgs.' }),
-  limit: gauge({ name: 'observability_org_series_limit_orgs', help: 'Most organizations that may have series of their own.' }),
-  overflow: gauge({ name: 'observability_org_series_overflow_orgs', help: 'Active organizations folded into the overflow organization.' }),
+export const orgSeriesMetrics = {
+  orgs: gauge({
+    name: 'observability_org_series_orgs',
+    help: 'Active organizations with series of their own on /metrics/orgs.',
+    source: 'database',
+  }),
+  limit: gauge({
+    name: 'observability_org_series_limit_orgs',
+    help: 'Most organizations that may have series of their own.',
+    source: 'constant',
+  }),
+  overflow: gauge({
+    name: 'observability_org_series_overflow_orgs',
+    help: 'Active organizations folded into the overflow organization.',
+    source: 'database',
+  }),
 };
 
 /** Longest run of rendering before other work gets its turn. */
@@ -68,9 +80,9 @@ export function startOrgSeries(options: {
       },
     }),
   );
-  options.metrics.gaugeFrom(definitions.limit, () => options.limit);
-  options.metrics.gaugeFrom(definitions.orgs, () => admission.latest()?.admitted);
-  options.metrics.gaugeFrom(definitions.overflow, () => admission.latest()?.overflow);
+  options.metrics.gaugeFrom(orgSeriesMetrics.limit, () => options.limit);
+  options.metrics.gaugeFrom(orgSeriesMetrics.orgs, () => admission.latest()?.admitted);
+  options.metrics.gaugeFrom(orgSeriesMetrics.overflow, () => admission.latest()?.overflow);
 
   return {
     chunks: () => collectors.flatMap((collector) => collector.latest() ?? []),

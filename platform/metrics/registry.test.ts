@@ -5,9 +5,20 @@ import { counter, fromCode, gauge, histogram } from './definitions.ts';
 import { escapeLabelValue, formatNumber, renderFamily } from './exposition.ts';
 import { createMetricsRegistry } from './registry.ts';
 
-const outcomes = counter({ name: 'test_things_total', help: 'Things.', labels: { outcome: ['ok', 'failed'], kind: ['a', 'b'] } });
-const endpoints = counter({ name: 'test_rows_total', help: 'Rows.', labels: { endpoint: fromCode } });
-const seconds = histogram({ name: 'test_duration_seconds', help: 'Durations.', labels: { role: ['x', 'y'] }, buckets: [0.1, 1] });
+const outcomes = counter({
+  name: 'test_things_total',
+  help: 'Things.',
+  source: 'process',
+  labels: { outcome: ['ok', 'failed'], kind: ['a', 'b'] },
+});
+const endpoints = counter({ name: 'test_rows_total', help: 'Rows.', source: 'process', labels: { endpoint: fromCode } });
+const seconds = histogram({
+  name: 'test_duration_seconds',
+  help: 'Durations.',
+  source: 'process',
+  labels: { role: ['x', 'y'] },
+  buckets: [0.1, 1],
+});
 
 function linesOf(text: string): string[] {
   return text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
@@ -63,7 +74,7 @@ describe('the registry', () => {
   test('reads a gauge at the scrape, and leaves it out while it has no value', async () => {
     const registry = createMetricsRegistry({ defaultMetrics: false });
     let value: number | undefined;
-    registry.gaugeFrom(gauge({ name: 'test_pending', help: 'Pending.' }), () => value);
+    registry.gaugeFrom(gauge({ name: 'test_pending', help: 'Pending.', source: 'process' }), () => value);
     expect(await registry.render()).not.toContain('test_pending');
     value = 3;
     expect(linesOf(await registry.render())).toEqual(['test_pending 3']);
@@ -109,7 +120,9 @@ describe('the exposition', () => {
 describe('a collector', () => {
   test('has no value after a failure, not a stale one, and counts the failure from 0', async () => {
     const registry = createMetricsRegistry({ defaultMetrics: false });
-    const errors = registry.counter(counter({ name: 'test_errors_total', help: 'Errors.', labels: { collector: fromCode } }));
+    const errors = registry.counter(
+      counter({ name: 'test_errors_total', help: 'Errors.', source: 'process', labels: { collector: fromCode } }),
+    );
     const log = createLogger({ service: 'exporter', level: 'silent' });
     let broken = false;
     const collector = startCollector({

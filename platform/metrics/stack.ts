@@ -2,40 +2,52 @@ import type { Logger } from '../log.ts';
 import type { Pool } from '../postgres/pool.ts';
 import type { Clock } from '../time/utc-day.ts';
 import { version } from '../version.ts';
-import { counter, fromCode, gauge, histogram } from './definitions.ts';
+import { counter, fromCode, gauge, histogram, type Service } from './definitions.ts';
 import type { MetricsRegistry } from './registry.ts';
+
+const everyService = ['exporter', 'api', 'jobs'] as const;
 
 /** The stack watching itself: metrics that every slice shares. Source: contracts, section Prometheus metrics. */
 export const stackMetrics = {
   buildInfo: gauge({
     name: 'observability_build_info',
     help: 'Always 1; version, commit and Node version of the process.',
+    source: 'constant',
+    services: everyService,
     labels: { service: fromCode, version: fromCode, commit: fromCode, node_version: fromCode },
   }),
   httpRequests: counter({
     name: 'observability_http_requests_total',
     help: 'Finished HTTP requests; route is the pattern.',
+    source: 'process',
+    services: ['exporter', 'api'],
     labels: { service: fromCode, route: fromCode, method: fromCode, status: fromCode },
   }),
   httpDuration: histogram({
     name: 'observability_http_request_duration_seconds',
     help: 'Time from the request headers to the last byte of the answer.',
+    source: 'process',
+    services: ['exporter', 'api'],
     labels: { service: fromCode, route: fromCode, method: fromCode },
     buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
   }),
   rateLimited: counter({
     name: 'observability_rate_limited_total',
     help: 'Requests answered 429.',
+    source: 'process',
+    services: ['exporter', 'api'],
     labels: { policy: fromCode },
   }),
   ingestRows: counter({
     name: 'observability_ingest_rows_total',
     help: 'Rows taken in, by fate.',
+    source: 'process',
     labels: { endpoint: fromCode, outcome: ['stored', 'duplicate', 'refused', 'ignored', 'bot'] },
   }),
   ingestRejected: counter({
     name: 'observability_ingest_rejected_total',
     help: 'Ingest requests that were not stored.',
+    source: 'process',
     labels: {
       endpoint: fromCode,
       reason: ['validation', 'json', 'origin', 'auth', 'unknown_chatbot', 'too_large', 'overloaded', 'database', 'shutdown'],
@@ -44,88 +56,116 @@ export const stackMetrics = {
   queueRows: gauge({
     name: 'observability_ingest_queue_rows',
     help: 'Rows waiting for their transaction.',
+    source: 'process',
     labels: { endpoint: fromCode },
   }),
   queueLimitRows: gauge({
     name: 'observability_ingest_queue_limit_rows',
     help: 'Most rows that may wait; beyond it ingest answers 503.',
+    source: 'constant',
     labels: { endpoint: fromCode },
   }),
   transactionRows: histogram({
     name: 'observability_ingest_transaction_rows',
     help: 'Rows per committed transaction.',
+    source: 'process',
     labels: { endpoint: fromCode },
     buckets: [1, 2, 5, 10, 25, 50, 100, 250, 500, 1000],
   }),
   commitDuration: histogram({
     name: 'observability_ingest_commit_duration_seconds',
     help: 'Time of one ingest transaction, from asking for a connection to the commit.',
+    source: 'process',
     labels: { endpoint: fromCode },
     buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5],
   }),
   flushPendingOrgs: gauge({
     name: 'observability_flush_pending_orgs',
     help: 'Organizations with counters that are not yet written.',
+    source: 'process',
   }),
-  flushFailures: counter({ name: 'observability_flush_failures_total', help: 'Counter flushes that failed; their counters are kept.' }),
+  flushFailures: counter({
+    name: 'observability_flush_failures_total',
+    help: 'Counter flushes that failed; their counters are kept.',
+    source: 'process',
+  }),
   flushLastSuccess: gauge({
     name: 'observability_flush_last_success_timestamp_seconds',
     help: 'Last successful counter flush, or the start of the process.',
+    source: 'process',
   }),
   dbUp: gauge({
     name: 'observability_db_up',
     help: '1 when the last probe of the database, every 5 s, succeeded.',
+    source: 'process',
+    services: everyService,
     labels: { service: fromCode },
   }),
   poolConnections: gauge({
     name: 'observability_db_pool_connections',
     help: 'Connections of a pool by state; waiting counts callers without one.',
+    source: 'process',
+    services: everyService,
     labels: { service: fromCode, pool: fromCode, state: ['idle', 'busy', 'waiting'] },
   }),
   slowQueries: counter({
     name: 'observability_db_slow_queries_total',
     help: 'Statements that took more than one second.',
+    source: 'process',
+    services: everyService,
     labels: { service: fromCode },
   }),
   collectorErrors: counter({
     name: 'observability_collector_errors_total',
     help: 'Background refreshes that failed; their series are absent meanwhile.',
+    source: 'process',
+    services: ['exporter', 'jobs'],
     labels: { collector: fromCode },
   }),
   auditWriteFailures: counter({
     name: 'observability_audit_write_failures_total',
     help: 'Audit rows that could not be written.',
+    source: 'process',
+    services: ['api'],
     labels: { action: fromCode },
   }),
   jobRuns: counter({
     name: 'observability_job_runs_total',
     help: 'Finished runs of a job.',
+    source: 'process',
+    services: ['jobs'],
     labels: { task: fromCode, outcome: ['succeeded', 'failed'] },
   }),
   jobDuration: histogram({
     name: 'observability_job_duration_seconds',
     help: 'Run time of a job.',
+    source: 'process',
+    services: ['jobs'],
     labels: { task: fromCode },
     buckets: [0.1, 1, 5, 30, 60, 300, 900, 3600],
   }),
   jobLastSuccess: gauge({
     name: 'observability_job_last_success_timestamp_seconds',
     help: 'Last success of a job; none yet: its first start, else the start of the process.',
+    source: 'database',
+    services: ['jobs'],
     labels: { task: fromCode },
   }),
   jobInterval: gauge({
     name: 'observability_job_interval_seconds',
     help: 'Planned time between two runs of a job.',
+    source: 'constant',
+    services: ['jobs'],
     labels: { task: fromCode },
   }),
   partitionsAhead: gauge({
     name: 'observability_partitions_ahead_seconds',
     help: 'Time from now to the upper bound of the newest partition.',
+    source: 'database',
+    services: ['jobs'],
     labels: { table: fromCode },
   }),
 } as const;
-
-export type Service = 'exporter' | 'api' | 'jobs';
 
 export function exposeBuildInfo(metrics: MetricsRegistry, service: Service, commit: string): void {
   metrics.gauge(stackMetrics.buildInfo).set({ service, version, commit, node_version: process.version }, 1);

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fleetMetrics, orgMetrics } from '../../features/widget-health/metrics.ts';
+import { orgSeriesMetrics } from '../../platform/metrics/org-series.ts';
 import { stackMetrics } from '../../platform/metrics/stack.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { insertOrganization, runApi, runExporter, runJobs, scrape } from '../support/services.ts';
@@ -42,24 +43,6 @@ async function everything(): Promise<Record<string, string>> {
   };
 }
 
-/** Who shows which metric of the stack; those not listed are shown by every process that has the subject. */
-const ownedBy: Record<string, string[]> = {
-  observability_build_info: ['exporter', 'api', 'jobs'],
-  observability_db_up: ['exporter', 'api', 'jobs'],
-  observability_db_pool_connections: ['exporter', 'api', 'jobs'],
-  observability_db_slow_queries_total: ['exporter', 'api', 'jobs'],
-  observability_http_requests_total: ['exporter', 'api'],
-  observability_http_request_duration_seconds: ['exporter', 'api'],
-  observability_rate_limited_total: ['exporter', 'api'],
-  observability_collector_errors_total: ['exporter', 'jobs'],
-  observability_audit_write_failures_total: ['api'],
-  observability_job_runs_total: ['jobs'],
-  observability_job_duration_seconds: ['jobs'],
-  observability_job_last_success_timestamp_seconds: ['jobs'],
-  observability_job_interval_seconds: ['jobs'],
-  observability_partitions_ahead_seconds: ['jobs'],
-};
-
 describe('the live exposition', () => {
   test('passes promtool check metrics on every endpoint', async () => {
     const ours = (text: string): string =>
@@ -83,12 +66,13 @@ describe('the live exposition', () => {
     }
   });
 
-  test('shows every metric of the stack on the processes that own it', async () => {
+  test('shows every metric of the stack on the services that it names, and on no other', async () => {
     const texts = await everything();
-    for (const { name, type } of Object.values(stackMetrics)) {
-      for (const endpoint of ownedBy[name] ?? ['exporter']) {
-        expect(texts[endpoint], `${name} on ${endpoint}`).toContain(`# TYPE ${name} ${type}`);
-        expect(texts[endpoint], `a series of ${name} on ${endpoint}`).toMatch(new RegExp(`^${name}(_count)?[ {]`, 'm'));
+    for (const { name, type, services } of Object.values({ ...stackMetrics, ...orgSeriesMetrics })) {
+      const shownBy = (['exporter', 'api', 'jobs'] as const).filter((service) => texts[service]?.includes(`# TYPE ${name} ${type}`));
+      expect(shownBy, name).toEqual(services);
+      for (const service of services) {
+        expect(texts[service], `a series of ${name} on ${service}`).toMatch(new RegExp(`^${name}(_count)?[ {]`, 'm'));
       }
     }
   });

@@ -1,18 +1,25 @@
 import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { anchorsOf } from '../support/markdown.ts';
+import { parsePromql, selectorsIn } from '../support/promql.ts';
+import {
+  prometheusConfigPath,
+  readPrometheusConfig,
+  readRulesFiles,
+  ruleTestsFolder,
+  scrapeIntervalOf,
+  type Severity,
+  severitySchema,
+} from '../support/rule-files.ts';
 import { requireTool } from '../support/tools.ts';
 
 const run = promisify(execFile);
-const root = fileURLToPath(new URL('../../', import.meta.url));
-const rulesFolder = join(root, 'prometheus', 'rules');
-const testsFolder = join(root, 'prometheus', 'tests');
-const prometheusConfigPath = join(root, 'prometheus', 'prometheus.yml');
+const root = join(import.meta.dirname, '../..');
 
 /**
  * Every alert, by rules file: its severities, each with its `for`.
@@ -88,33 +95,6 @@ const expectedAlerts: Record<string, Record<string, Partial<Record<Severity, str
   },
 };
 
-const severitySchema = z.enum(['info', 'warning', 'error', 'critical']);
-type Severity = z.infer<typeof severitySchema>;
-
-const alertSchema = z.strictObject({
-  alert: z.string(),
-  expr: z.union([z.string(), z.number()]).transform(String),
-  for: z.string(),
-  keep_firing_for: z.string().optional(),
-  labels: z.looseObject({ severity: severitySchema, feature: z.string(), category: z.string().min(1) }),
-  annotations: z
-    .object({ summary: z.string(), description: z.string(), runbook_url: z.string(), dashboard_url: z.string() })
-    .catchall(z.string()),
-});
-const recordSchema = z.strictObject({
-  record: z.string(),
-  expr: z.string(),
-  labels: z.record(z.string(), z.string()).optional(),
-});
-const rulesFileSchema = z.strictObject({
-  groups: z.array(
-    z.strictObject({
-      name: z.string(),
-      interval: z.string().optional(),
-      rules: z.array(z.union([alertSchema, recordSchema])),
-    }),
-  ),
-});
 const unitTestsSchema = z.looseObject({
   tests: z.array(
     z.looseObject({
@@ -129,44 +109,11 @@ const unitTestsSchema = z.looseObject({
     }),
   ),
 });
-const prometheusConfigSchema = z.looseObject({
-  global: z.looseObject({
-    scrape_interval: z.string(),
-    evaluation_interval: z.string(),
-    external_labels: z.record(z.string(), z.string()),
-  }),
-  alerting: z.looseObject({
-    alert_relabel_configs: z.array(z.looseObject({ action: z.string(), regex: z.string() })),
-  }),
-  scrape_configs: z.array(
-    z.looseObject({
-      job_name: z.string(),
-      metrics_path: z.string().optional(),
-      scrape_interval: z.string().optional(),
-      static_configs: z.array(z.looseObject({ targets: z.array(z.string()) })),
-    }),
-  ),
-});
-
-const prometheusConfig = prometheusConfigSchema.parse(parse(await readFile(prometheusConfigPath, 'utf8')));
-const rulesFiles = await Promise.all(
-  (await readdir(rulesFolder))
-    .filter((file) => file.endsWith('.yml'))
-    .map(async (file) => {
-      const { groups } = rulesFileSchema.parse(parse(await readFile(join(rulesFolder, file), 'utf8')));
-      const rules = groups.flatMap((group) => group.rules);
-      return {
-        name: basename(file, '.yml'),
-        path: join(rulesFolder, file),
-        groups,
-        rules,
-        alerts: rules.filter((rule) => 'alert' in rule),
-      };
-    }),
-);
-const unitTestPaths = (await readdir(testsFolder))
+const prometheusConfig = await readPrometheusConfig();
+const rulesFiles = await readRulesFiles();
+const unitTestPaths = (await readdir(ruleTestsFolder))
   .filter((file) => file.endsWith('.test.yml'))
-  .map((file) => ({ name: file, path: join(testsFolder, file) }));
+  .map((file) => ({ name: file, path: join(ruleTestsFolder, file) }));
 
 describe('promtool', () => {
   test('check config', async () => {
@@ -190,8 +137,8 @@ describe('prometheus.yml', () => {
   test('scrapes the jobs of the contract where the processes listen', () => {
     const jobs = prometheusConfig.scrape_configs.map((job) => [
       job.job_name,
-      job.metrics_path ?? '/metrics',
-      job.scrape_interval ?? prometheusConfig.global.scrape_interval,
+      job.metrics_path,
+      scrapeIntervalOf(job.job_name, prometheusConfig),
       ...job.static_configs.flatMap(({ targets }) => targets),
     ]);
     expect(jobs).toEqual([
@@ -224,7 +171,7 @@ describe('prometheus.yml', () => {
   });
 });
 
-describe.each(rulesFiles)('rules of $name', ({ name, groups, rules, alerts }) => {
+describe.each(rulesFiles)('rules of $name', ({ name, groups, alerts }) => {
   test('are the alerts of the contract with its severities and its `for`', () => {
     const found: Record<string, Partial<Record<Severity, string>>> = {};
     for (const { alert, labels, for: lasting } of alerts) {
@@ -245,17 +192,7 @@ describe.each(rulesFiles)('rules of $name', ({ name, groups, rules, alerts }) =>
 
   test('link a runbook heading that exists', async () => {
     const runbook = await readFile(join(root, 'docs', 'runbooks', `${name}.md`), 'utf8');
-    const anchors = runbook.split('\n').flatMap((line) => {
-      const heading = /^#+ (.+)$/.exec(line)?.[1];
-      return heading === undefined
-        ? []
-        : [
-            heading
-              .toLowerCase()
-              .replaceAll(/[^\w\- ]/g, '')
-              .replaceAll(' ', '-'),
-          ];
-    });
+    const anchors = anchorsOf(runbook);
     expect(new Set(anchors).size, 'a heading twice').toBe(anchors.length);
     for (const { alert, annotations } of alerts) {
       const anchor = alert.toLowerCase();
@@ -283,52 +220,11 @@ describe.each(rulesFiles)('rules of $name', ({ name, groups, rules, alerts }) =>
     }
   });
 
-  test('compare something', () => {
-    for (const { alert, expr } of alerts) {
-      if (alert === 'Watchdog') continue;
-      expect(withoutStrings(expr), alert).toMatch(/[<>]|[!=]=|\bunless\b|\babsent(_over_time)?\s*\(/);
-    }
-  });
-
-  test('leave out the overflow organization', () => {
-    for (const { expr } of rules) {
-      for (const { metric, matchers } of selectorsIn(expr)) {
-        // A recorded series has it left out already.
-        if (!isOrgScoped(metric) || metric.includes(':')) continue;
-        expect(matchers, `${metric} in ${expr}`).toContain('org!="__overflow__"');
-      }
-    }
-  });
-
-  test('look at four scrapes or more', () => {
-    for (const { expr } of rules) {
-      for (const { metric, range } of selectorsIn(expr)) {
-        if (range === undefined) continue;
-        const atLeastSeconds = 4 * (isOrgScoped(metric) ? 30 : 15);
-        expect(durationSeconds(range), `${metric}[${range}]`).toBeGreaterThanOrEqual(atLeastSeconds);
-      }
-    }
-  });
-
-  test('ask for the increase of counters only', () => {
-    for (const { expr } of rules) {
-      for (const [, , argument] of expr.matchAll(/\b(rate|increase|irate)\s*\(\s*([\w:]*)/g)) {
-        expect(argument, expr).toMatch(/^[a-z0-9_]+_(total|bucket|sum|count)$/);
-      }
-    }
-  });
-
-  test('name no bucket by an integer, which Prometheus 3 spells differently', () => {
-    for (const { expr } of rules) {
-      for (const [, bound] of expr.matchAll(/\ble=~?"([^"]*)"/g)) expect(bound, expr).toMatch(/\.|\+Inf/);
-    }
-  });
-
   test('record as level:metric:operations, before it is used and in the same group', () => {
     for (const group of groups) {
       const recorded = new Set<string>();
       for (const rule of group.rules) {
-        const used = selectorsIn(rule.expr).filter(({ metric }) => metric.includes(':'));
+        const used = selectorsIn(parsePromql(rule.expr)).filter(({ metric }) => metric.includes(':'));
         for (const { metric } of used) expect(recorded, `${metric} in ${group.name}`).toContain(metric);
         if ('record' in rule) recorded.add(rule.record);
       }
@@ -337,7 +233,7 @@ describe.each(rulesFiles)('rules of $name', ({ name, groups, rules, alerts }) =>
   });
 
   test('are unit-tested: every severity of every alert fires in one case, and the alert is silent in another', async () => {
-    const { tests } = unitTestsSchema.parse(parse(await readFile(join(testsFolder, `${name}.test.yml`), 'utf8')));
+    const { tests } = unitTestsSchema.parse(parse(await readFile(join(ruleTestsFolder, `${name}.test.yml`), 'utf8')));
     const cases = tests.flatMap((unitTest) => unitTest.alert_rule_test);
     const missing = alerts.flatMap(({ alert, labels }) => {
       const ofAlert = cases.filter(({ alertname }) => alertname === alert);
@@ -346,51 +242,5 @@ describe.each(rulesFiles)('rules of $name', ({ name, groups, rules, alerts }) =>
       return [...(fires ? [] : [`${alert} ${labels.severity} fires`]), ...(silent ? [] : [`${alert} is silent`])];
     });
     expect(missing).toEqual([]);
-  });
-});
-
-/** Whether a metric has one series per organization, on /metrics/orgs. */
-function isOrgScoped(metric: string): boolean {
-  return !metric.startsWith('observability_') && /(^|_)org_|^woocommerce_store_/.test(metric);
-}
-
-function withoutStrings(expr: string): string {
-  return expr.replaceAll(/"[^"]*"|'[^']*'|`[^`]*`/g, '""');
-}
-
-/**
- * The series selectors of a PromQL expression. Not a parser: it relies on promtool having accepted the expression, and on
- * label values without braces or brackets.
- */
-function selectorsIn(expr: string): { metric: string; matchers: string; range: string | undefined }[] {
-  const withoutGrouping = expr.replaceAll(/\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)/g, ' ');
-  const words = /(?<![\w:"$.])([a-zA-Z_:][\w:]*)(?!\s*\()(?![\w:])\s*(\{[^}]*\})?\s*(?:\[([^\]:]+)[^\]]*\])?/g;
-  const notMetrics = new Set(['and', 'or', 'unless', 'bool', 'offset', 'inf', 'nan', 'by', 'without', 'group_left', 'group_right']);
-  return [...withoutGrouping.matchAll(words)]
-    .map(([, metric = '', matchers = '', range]) => ({ metric, matchers, range }))
-    .filter(({ metric }) => !notMetrics.has(metric.toLowerCase()));
-}
-
-function durationSeconds(duration: string): number {
-  const unitSeconds: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86_400, w: 604_800, y: 31_536_000 };
-  let seconds = 0;
-  for (const [, count, unit = ''] of duration.matchAll(/(\d+)(ms|[smhdwy])/g)) {
-    seconds += Number(count) * (unitSeconds[unit] ?? Number.NaN);
-  }
-  return seconds;
-}
-
-describe('the search for selectors', () => {
-  test('finds metrics, matchers and ranges, and nothing else', () => {
-    expect(
-      selectorsIn(
-        'sum by (org, le) (increase(a_total{org!="__overflow__", x=~"b|c"}[5m])) / on (org) group_left max(d:e:f > 0) - quantile(0.9, h:i:j) offset 5m and g_bucket{le="0.2"}[1h:5m] or 1.5 * time()',
-      ),
-    ).toEqual([
-      { metric: 'a_total', matchers: '{org!="__overflow__", x=~"b|c"}', range: '5m' },
-      { metric: 'd:e:f', matchers: '', range: undefined },
-      { metric: 'h:i:j', matchers: '', range: undefined },
-      { metric: 'g_bucket', matchers: '{le="0.2"}', range: '1h' },
-    ]);
   });
 });

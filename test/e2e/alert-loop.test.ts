@@ -8,6 +8,7 @@ import { startBootloaderLoad } from '../support/bootloader-load.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openConnection, outcomeOf } from '../support/http-connection.ts';
 import { createTenants, tenantOrigin, type Tenant } from '../support/message-load.ts';
+import { prometheusApi, type Sample } from '../support/prometheus-api.ts';
 import { restartPort } from '../support/restart-port.ts';
 import { servicePorts, startServiceProcess, waitUntilReady, type ServicePorts, type ServiceProcess } from '../support/service-process.ts';
 import { portalToken, testIdentity } from '../support/services.ts';
@@ -60,20 +61,7 @@ function run(program: RunningProgram): void {
   stops.push(() => program.stop());
 }
 
-interface Sample {
-  metric: Record<string, string>;
-  value: number;
-}
-
-async function askPrometheus(expression: string): Promise<Sample[]> {
-  const response = await fetch(`http://127.0.0.1:${ports.prometheus}/api/v1/query?query=${encodeURIComponent(expression)}`);
-  const answer = (await response.json()) as {
-    data?: { result: { metric: Record<string, string>; value: [number, string] }[] };
-    error?: string;
-  };
-  if (answer.data === undefined) throw new Error(`${expression}: ${answer.error}`);
-  return answer.data.result.map(({ metric, value }) => ({ metric, value: Number(value[1]) }));
-}
+const askPrometheus = async (expression: string): Promise<Sample[]> => (await prometheusApi(ports.prometheus).query(expression)).samples;
 
 /** Until an expression that has one series has this value. */
 async function waitForValue(expression: string, isRight: (value: number) => boolean, within: number): Promise<void> {
