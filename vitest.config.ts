@@ -7,6 +7,7 @@ process.env['TZ'] = 'America/St_Johns';
 export default defineConfig({
   test: {
     globalSetup: './test/global-setup.ts',
+    setupFiles: './test/support/check-answers.ts',
     include: ['**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**', '**/.data/**'],
     env: { TZ: 'America/St_Johns' },

@@ -5,7 +5,7 @@ import type { ApiConfig } from '../platform/config.ts';
 import { createDirectory } from '../platform/directory/directory.ts';
 import type { ApiDeps } from '../platform/http/api-slice.ts';
 import { createApp, type App } from '../platform/http/app.ts';
-import { metricsListener } from '../platform/http/metrics-listener.ts';
+import { startMetricsListener } from '../platform/http/metrics-listener.ts';
 import { listen } from '../platform/http/server.ts';
 import type { Lifecycle } from '../platform/lifecycle.ts';
 import type { Logger } from '../platform/log.ts';
@@ -13,6 +13,7 @@ import { createMetricsRegistry, type MetricsRegistry } from '../platform/metrics
 import { exposeBuildInfo, slowQueryCounter, watchDatabase } from '../platform/metrics/stack.ts';
 import { openPool } from '../platform/postgres/pool.ts';
 import type { Clock } from '../platform/time/utc-day.ts';
+import { documentRoutes } from './documents.ts';
 import { apiSlices, auditActions } from './routes.ts';
 
 export interface Api {
@@ -56,14 +57,18 @@ export async function startApi(options: { config: ApiConfig; lifecycle: Lifecycl
     now,
   };
 
-  const monitoring = await listen(
-    metricsListener({ metrics, token: config.METRICS_TOKEN, log, isReady: () => database.isUp() && !lifecycle.stopping }),
-    { port: config.API_METRICS_PORT, host: config.METRICS_HOST },
-  );
-  lifecycle.onStop('metrics listener', monitoring.close);
+  const metricsPort = await startMetricsListener({
+    page: { service: 'api', summary: 'Answers the portal and the admin console in JSON.', documentsPort: config.API_PORT },
+    metrics,
+    isReady: database.isUp,
+    config,
+    port: config.API_METRICS_PORT,
+    lifecycle,
+    log,
+  });
   const app = createApp({
     service: 'api',
-    routes: apiSlices.flatMap((slice) => slice(deps)),
+    routes: [...apiSlices.flatMap((slice) => slice(deps)), ...documentRoutes(config)],
     log,
     metrics,
     now,
@@ -75,8 +80,8 @@ export async function startApi(options: { config: ApiConfig; lifecycle: Lifecycl
   const publicListener = await listen(app.callback, { port: config.API_PORT });
   lifecycle.onStop('public listener', publicListener.close);
   lifecycle.onStop('requests under way', app.drain);
-  log.info({ port: publicListener.port, metricsPort: monitoring.port }, 'api is listening');
-  return { app, metrics, publicPort: publicListener.port, metricsPort: monitoring.port };
+  log.info({ port: publicListener.port, metricsPort }, 'api is listening');
+  return { app, metrics, publicPort: publicListener.port, metricsPort };
 }
 
 function jwtOptions(config: ApiConfig, context: { now: Clock; log: Logger }): Parameters<typeof createJwtVerifier>[0] {

@@ -10,7 +10,15 @@ import { isLocalhost, parseWebOrigin } from '../../platform/origin/allowlist.ts'
 import type { EndpointInstruments } from '../../platform/metrics/stack.ts';
 import { createBatchWriter, type BatchWriter } from '../../platform/postgres/batch-writer.ts';
 import { createCounterFlusher } from '../../platform/postgres/counter-flusher.ts';
-import { bootloaderAnswer, messageBatch, messageBatchAccepted, parseSite, type BootloaderAnswer, type Site } from './events.ts';
+import {
+  bootloaderAnswer,
+  bootloaderParameters,
+  messageBatch,
+  messageBatchAccepted,
+  parseSite,
+  type BootloaderAnswer,
+  type Site,
+} from './events.ts';
 import {
   addHealthDeltas,
   addMessageBatches,
@@ -124,7 +132,12 @@ export function bootloaderRoute(
   return route({
     method: 'GET',
     path: '/api/bootloader',
+    operationId: 'getBootloader',
+    tag: 'widget-health',
     summary: 'Configuration of a widget, for the page that embeds it',
+    description:
+      'Names the organization by site id or key. The host of `Origin` must be on the allowlist of the organization; pages on localhost are ' +
+      'allowed if it says so. An answer counts as a widget load, a refusal by the allowlist as a domain mismatch.',
     identity: publicCaller,
     cors: 'widget',
     rateLimit: {
@@ -134,8 +147,9 @@ export function bootloaderRoute(
         return [{ key: `${site.slice(0, 64)}|${address}`, perMinute: 120 }];
       },
     },
+    reads: bootloaderParameters,
     responses: { 200: bootloaderAnswer },
-    errors: [400, 403, 404, 429, 500, 503],
+    errors: ['VALIDATION_ERROR', 'ORG_NOT_FOUND', 'ORIGIN_MISSING', 'DOMAIN_NOT_ALLOWED', 'DATABASE_UNAVAILABLE'],
     handler: async (request): Promise<Answer> => {
       const organization = await resolveOrganization(request.header, request.searchParams);
       checkOrigin(organization, {
@@ -173,13 +187,17 @@ export function messagesRoute(
   return route({
     method: 'POST',
     path: '/ingest/widget/messages',
+    operationId: 'reportMessageDurations',
+    tag: 'widget-health',
     summary: 'Durations of message creation, from the chat backend; acknowledged after they are stored',
+    description:
+      'After a 503 or without an answer, send the batch again with the same `batchId`: it is counted once. An invalid item refuses the whole batch.',
     identity: ingestKey(deps.directory),
     cors: 'none',
     rateLimit: { policy: 'server_ingest', keys: ({ identity }) => [{ key: identity.keyId, perMinute: 600 }] },
     body: { rule: serverBody, schema: messageBatch },
     responses: { 202: messageBatchAccepted },
-    errors: [400, 401, 413, 415, 422, 429, 503],
+    errors: ['ROW_REFUSED', 'INGEST_OVERLOADED', 'DATABASE_UNAVAILABLE'],
     ingest: endpoint,
     handler: async ({ identity, body, requestId }): Promise<Answer> => {
       const rows = body.messages.length;

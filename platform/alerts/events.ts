@@ -2,7 +2,31 @@ import { z } from 'zod';
 import { cleanText } from '../clean-text.ts';
 
 /** Alertmanager's webhook body, version 4. Items are checked one by one: a malformed one must not cost the others. */
-export const alertmanagerWebhook = z.object({ version: z.literal('4'), alerts: z.array(z.unknown()) });
+export const alertmanagerWebhook = z
+  .object({
+    version: z.literal('4'),
+    alerts: z
+      .array(z.unknown())
+      .meta({ description: "Alertmanager's alerts: `status`, `labels`, `annotations`, `startsAt`, `endsAt`, `fingerprint`." }),
+  })
+  .meta({
+    id: 'AlertmanagerWebhook',
+    examples: [
+      {
+        version: '4',
+        alerts: [
+          {
+            status: 'firing',
+            labels: { alertname: 'WidgetOrgHealthSpike', severity: 'error', feature: 'widget-health', org: 'acme' },
+            annotations: { summary: 'Widget of an organization fails', description: 'acme: 60 failures in an hour' },
+            startsAt: '2026-02-13T09:58:00.000Z',
+            endsAt: '0001-01-01T00:00:00Z',
+            fingerprint: 'c1f3a9b2d4e5f607',
+          },
+        ],
+      },
+    ],
+  });
 
 /** Longer texts are cut: an alert with a long description is still an alert. */
 const maxText = 10_000;

@@ -7,7 +7,13 @@ import type { Directory } from '../directory/directory.ts';
 import { alertmanagerWebhook, parseDeliveredAlert, type DeliveredAlert } from './events.ts';
 import { storeAlerts, type AlertToStore } from './ingest.ts';
 
-const alertsStored = z.object({ success: z.literal(true), stored: z.int(), failed: z.int() });
+const alertsStored = z
+  .object({
+    success: z.literal(true),
+    stored: z.int().min(0).meta({ description: 'Alerts written, new or changed.' }),
+    failed: z.int().min(0).meta({ description: 'Alerts that were malformed or refused by the database; the others are stored.' }),
+  })
+  .meta({ id: 'AlertsStored', examples: [{ success: true, stored: 3, failed: 0 }] });
 
 /** POST /ingest/alertmanager: Alertmanager's deliveries become rows of the alerts table. 2xx or 503, never 429: it retries 5xx only. */
 export function alertsIngest(deps: ExporterDeps): ExporterSlice {
@@ -17,12 +23,14 @@ export function alertsIngest(deps: ExporterDeps): ExporterSlice {
       route({
         method: 'POST',
         path: '/ingest/alertmanager',
+        operationId: 'deliverAlerts',
+        tag: 'alerts',
         summary: "Alertmanager's webhook, version 4",
         identity: webhook(deps.config.ALERTMANAGER_WEBHOOK_TOKEN),
         cors: 'none',
         body: { rule: serverBody, schema: alertmanagerWebhook },
         responses: { 200: alertsStored },
-        errors: [400, 401, 413, 415, 503],
+        errors: ['DATABASE_UNAVAILABLE'],
         ingest: endpoint,
         handler: async ({ body }): Promise<Answer> => {
           const delivered = body.alerts.map(parseDeliveredAlert);

@@ -1,6 +1,6 @@
 import type { JWTPayload } from 'jose';
 import { cleanText } from '../clean-text.ts';
-import { HttpError } from '../http/errors.ts';
+import { HttpError, type ErrorCode } from '../http/errors.ts';
 import type { IncomingRequest } from '../http/route.ts';
 import type { Directory, IngestKeyOwner, Organization } from '../directory/directory.ts';
 import type { VerifyJwt } from './jwt.ts';
@@ -13,6 +13,8 @@ import { bearerToken, digestOf, isSameSecret } from './secrets.ts';
 export interface Authenticator<Identity> {
   /** Name of the identity in the documents and in the authorization matrix. */
   identity: 'public' | 'org user' | 'admin' | 'admin key' | 'ingest key' | 'webhook';
+  /** Codes that `authenticate` may throw. */
+  errors: readonly ErrorCode[];
   authenticate: (request: IncomingRequest) => Promise<Identity>;
 }
 
@@ -29,7 +31,7 @@ export interface Admin {
   actor: string;
 }
 
-export const publicCaller: Authenticator<undefined> = { identity: 'public', authenticate: () => Promise.resolve(undefined) };
+export const publicCaller: Authenticator<undefined> = { identity: 'public', errors: [], authenticate: () => Promise.resolve(undefined) };
 
 export interface TokenOptions {
   verify: VerifyJwt;
@@ -40,10 +42,12 @@ export interface TokenOptions {
 
 const organizationKey = /^[a-z0-9][a-z0-9-]{0,62}$/;
 const roles = ['member', 'owner', 'admin'] as const;
+const tokenErrors = ['UNAUTHENTICATED', 'TOKEN_EXPIRED', 'FORBIDDEN', 'CSRF_REJECTED'] as const;
 
 export function orgUser(options: TokenOptions): Authenticator<OrgUser> {
   return {
     identity: 'org user',
+    errors: [...tokenErrors, 'ORG_NOT_FOUND', 'ORG_DEACTIVATED', 'DATABASE_UNAVAILABLE'],
     authenticate: async (request) => {
       const claims = await readClaims(request, 'portal_session', options);
       if (claims.role === 'admin') throw new HttpError('FORBIDDEN', 'this is for users of an organization, not for administrators');
@@ -61,6 +65,7 @@ export function orgUser(options: TokenOptions): Authenticator<OrgUser> {
 export function admin(options: TokenOptions): Authenticator<Admin> {
   return {
     identity: 'admin',
+    errors: tokenErrors,
     authenticate: async (request) => {
       const { sub, actor, role } = await readClaims(request, 'admin_session', options);
       if (role !== 'admin') throw new HttpError('FORBIDDEN', 'this is for administrators');
@@ -102,6 +107,7 @@ function checkClaims(payload: JWTPayload): Claims {
 export function adminKey(expected: string | undefined): Authenticator<undefined> {
   return {
     identity: 'admin key',
+    errors: ['unauthorized', 'admin_auth_not_configured'],
     authenticate: async (request) => {
       if (expected === undefined) throw new HttpError('admin_auth_not_configured', 'admin_auth_not_configured');
       if (!isSameSecret(request.header('x-admin-key') ?? '', expected)) throw new HttpError('unauthorized', 'unauthorized');
@@ -116,6 +122,7 @@ const ingestKeyFormat = /^ik_[A-Za-z0-9_-]{43}$/;
 export function ingestKey(directory: Directory): Authenticator<IngestKeyOwner> {
   return {
     identity: 'ingest key',
+    errors: ['INVALID_INGEST_KEY', 'DATABASE_UNAVAILABLE'],
     authenticate: async (request) => {
       const key = bearerToken(request.header('authorization'));
       const owner = key !== undefined && ingestKeyFormat.test(key) ? await directory.ingestKeyOwner(digestOf(key)) : undefined;
@@ -129,6 +136,7 @@ export function ingestKey(directory: Directory): Authenticator<IngestKeyOwner> {
 export function webhook(expected: string | undefined): Authenticator<undefined> {
   return {
     identity: 'webhook',
+    errors: ['UNAUTHENTICATED', 'WEBHOOK_NOT_CONFIGURED'],
     authenticate: async (request) => {
       if (expected === undefined) throw new HttpError('WEBHOOK_NOT_CONFIGURED', 'ALERTMANAGER_WEBHOOK_TOKEN is not set on the exporter');
       if (!isSameSecret(bearerToken(request.header('authorization')) ?? '', expected)) {

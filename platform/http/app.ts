@@ -5,9 +5,11 @@ import helmet from 'koa-helmet';
 import type { RequestListener } from 'node:http';
 import type { Logger } from '../log.ts';
 import type { MetricsRegistry } from '../metrics/registry.ts';
-import { stackMetrics, type RejectionReason, type Service } from '../metrics/stack.ts';
+import type { Service } from '../metrics/definitions.ts';
+import { stackMetrics, type RejectionReason } from '../metrics/stack.ts';
 import type { Clock } from '../time/utc-day.ts';
-import { HttpError, presentError, toHttpError, type ErrorCode } from './errors.ts';
+import { HttpError, presentError, statusOf, toHttpError, type ErrorCode } from './errors.ts';
+import { probes } from './probes.ts';
 import { createRateLimiter } from './rate-limit.ts';
 import { requestIdFrom } from './request-id.ts';
 import type { Answer, CorsKind, RequestState, Route } from './route.ts';
@@ -121,10 +123,11 @@ export function createApp(options: AppOptions): App {
   }
 
   async function answerProbes(ctx: Context, next: Next): Promise<void> {
-    if (ctx.path !== '/healthz' && ctx.path !== '/v1/healthz') return next();
+    const probe = probes.get(ctx.path);
+    if (probe === undefined) return next();
     if (ctx.method !== 'GET' && ctx.method !== 'HEAD') throw methodNotAllowed('GET, HEAD');
     ctx.set('Cache-Control', 'no-store');
-    ctx.body = ctx.path === '/healthz' ? { status: 'ok' } : { ok: true, service, timestamp: now().toISOString() };
+    ctx.body = probe.answer({ service, at: now() });
   }
 
   koa.on('error', (error: unknown) => log.error({ error }, 'a request failed outside of its route'));
@@ -198,14 +201,19 @@ function corsByRoute(options: AppOptions): Middleware {
     kinds.set(route.path, route.cors);
     router.all(route.path, () => undefined);
   }
+  const originFor: Record<CorsKind, (ctx: Context) => string> = {
+    widget: () => '*',
+    portal: (ctx) => (options.allowedOrigins.includes(ctx.get('Origin')) ? ctx.get('Origin') : ''),
+    none: () => '',
+  };
   const widget = cors({
-    origin: '*',
+    origin: originFor.widget,
     allowMethods: ['GET', 'POST'],
     allowHeaders: ['content-type', 'x-site-id', 'x-org-key', 'x-request-id'],
     maxAge: 86_400,
   });
   const portal = cors({
-    origin: (ctx) => (options.allowedOrigins.includes(ctx.get('Origin')) ? ctx.get('Origin') : ''),
+    origin: originFor.portal,
     credentials: true,
     allowMethods: ['GET', 'POST'],
     allowHeaders: ['authorization', 'content-type', 'x-admin-key', 'x-request-id'],
@@ -215,8 +223,18 @@ function corsByRoute(options: AppOptions): Middleware {
   const none: Middleware = (_ctx, next) => next();
   const byKind: Record<CorsKind, Middleware> = { widget, portal, none };
   return (ctx, next) => {
-    return byKind[exact.get(ctx.path) ?? kindByPattern(ctx)](ctx, next);
+    const kind = exact.get(ctx.path) ?? kindByPattern(ctx);
+    if (ctx.method === 'OPTIONS' && ctx.get('Access-Control-Request-Method') === '') allowReading(ctx, kind);
+    return byKind[kind](ctx, next);
   };
+
+  /** An OPTIONS that is no preflight, which the middleware leaves alone: its page may still read why it is refused. */
+  function allowReading(ctx: Context, kind: CorsKind): void {
+    const origin = originFor[kind](ctx);
+    if (origin === '') return;
+    ctx.set('Access-Control-Allow-Origin', origin);
+    if (kind === 'portal') ctx.set('Access-Control-Allow-Credentials', 'true');
+  }
 
   function kindByPattern(ctx: Context): CorsKind {
     const path = router.match(ctx.path, ctx.method).path[0]?.path;
@@ -232,7 +250,7 @@ function requestInstruments({ service, routes, metrics, log }: AppOptions): (ctx
   const duration = metrics.histogram(stackMetrics.httpDuration);
   for (const { path, method, responses, errors } of routes) {
     duration.zero({ service, route: path, method });
-    for (const status of [...Object.keys(responses), ...errors, 500])
+    for (const status of [...Object.keys(responses), ...errors.map(statusOf)])
       requests.inc({ service, route: path, method, status: String(status) }, 0);
   }
   return (ctx, elapsedMs) => {

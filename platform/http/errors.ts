@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { NotWrittenError, OverloadedError } from '../postgres/batch-writer.ts';
 import { DatabaseUnavailableError } from '../postgres/errors.ts';
 
@@ -35,12 +36,44 @@ const statusOfCode = {
 
 export type ErrorCode = keyof typeof statusOfCode;
 
+export function statusOf(code: ErrorCode): number {
+  return statusOfCode[code];
+}
+
 /** Seconds after which a caller may try again. A database restart takes longer than a full queue. */
 const retryAfterSeconds: Partial<Record<ErrorCode, number>> = { INGEST_OVERLOADED: 1, DATABASE_UNAVAILABLE: 5, SHUTTING_DOWN: 5 };
 
-export interface FieldIssue {
-  path: string;
-  message: string;
+/** Whether every answer with this code carries Retry-After; that of a rate limit is the end of its window. */
+export function carriesRetryAfter(code: ErrorCode): boolean {
+  return code === 'RATE_LIMITED' || retryAfterSeconds[code] !== undefined;
+}
+
+const fieldIssue = z.object({ path: z.string(), message: z.string() });
+export type FieldIssue = z.output<typeof fieldIssue>;
+
+const fieldIssues = z
+  .array(fieldIssue)
+  .meta({ description: 'The fields at fault; with VALIDATION_ERROR and ROW_REFUSED only.' })
+  .optional();
+
+/** The body of every error outside of /v1. */
+export const errorBody = z
+  .object({
+    error: z.object({
+      code: z.enum(Object.keys(statusOfCode) as ErrorCode[]).meta({ description: 'Stable: decide by it, not by the message.' }),
+      message: z.string().meta({ description: 'For people; it ends with what to do where there is something to do.' }),
+      requestId: z.string().meta({ description: 'The x-request-id of this answer; quote it when you report a failure.' }),
+      issues: fieldIssues,
+    }),
+  })
+  .meta({ id: 'Error' });
+
+/** The body of every error of the marketing endpoints. */
+export const marketingErrorBody = z.object({ ok: z.literal(false), error: z.string(), issues: fieldIssues }).meta({ id: 'MarketingError' });
+
+/** The marketing endpoints (/v1) have an error shape of their own. */
+export function hasMarketingErrors(path: string): boolean {
+  return path.startsWith('/v1/');
 }
 
 /** Thrown to answer: the one error middleware turns it into the contracted body. */
@@ -86,17 +119,12 @@ export function toHttpError(error: unknown): HttpError {
   return new HttpError('INTERNAL_ERROR', 'the request failed; quote the request id when you report it', { cause: error });
 }
 
-/** The error body. The marketing endpoints (/v1) have a shape of their own. */
-export function presentError(error: HttpError, context: { requestId: string; path: string }): unknown {
-  if (context.path.startsWith('/v1/')) {
-    return { ok: false, error: error.message, ...(error.issues === undefined ? {} : { issues: error.issues }) };
-  }
-  return {
-    error: {
-      code: error.code,
-      message: error.message,
-      requestId: context.requestId,
-      ...(error.issues === undefined ? {} : { issues: error.issues }),
-    },
-  };
+/** The error body. */
+export function presentError(
+  error: HttpError,
+  context: { requestId: string; path: string },
+): z.input<typeof errorBody> | z.input<typeof marketingErrorBody> {
+  const told = error.issues === undefined ? {} : { issues: [...error.issues] };
+  if (hasMarketingErrors(context.path)) return { ok: false, error: error.message, ...told };
+  return { error: { code: error.code, message: error.message, requestId: context.requestId, ...told } };
 }

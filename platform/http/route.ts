@@ -5,7 +5,7 @@ import type { EndpointInstruments } from '../metrics/stack.ts';
 import type { BodyRule } from './body.ts';
 import { readJsonBody } from './body.ts';
 import { clientAddress, rateLimitAddress } from './client-address.ts';
-import { HttpError } from './errors.ts';
+import { HttpError, type ErrorCode } from './errors.ts';
 import type { RateLimiter, RateLimitKey } from './rate-limit.ts';
 import { parseQuery, validate } from './validation.ts';
 
@@ -55,6 +55,17 @@ export type CorsKind = 'widget' | 'portal' | 'none';
 type Shape = z.ZodType | undefined;
 type OutputOf<S extends Shape> = S extends z.ZodType ? z.output<S> : undefined;
 
+/** A successful answer that a schema of JSON alone does not describe: another content type, no body, headers of its own. */
+export interface AnswerDefinition {
+  description: string;
+  /** Of a JSON body. */
+  schema?: z.ZodType;
+  /** Of a body that is not JSON. With neither a schema nor these the answer has no body. */
+  contentTypes?: readonly string[];
+  /** What each header says that only this answer carries. */
+  headers?: Readonly<Record<string, string>>;
+}
+
 /**
  * One route, declared once: validation, the authorization matrix, the documents and the tests all read this. Checks run in the order: identity,
  * rate limit, query, body, handler.
@@ -62,27 +73,45 @@ type OutputOf<S extends Shape> = S extends z.ZodType ? z.output<S> : undefined;
 export interface RouteDefinition<Identity, Query extends Shape, Body extends Shape, Params extends Shape> {
   method: 'GET' | 'POST';
   path: string;
+  /** What generated clients call it: a verb and its subject. Stable, even when the path changes. */
+  operationId: string;
+  /** Groups routes in the document: the name of the feature. */
+  tag: string;
   summary: string;
+  /** Markdown: what a caller has to know and the schemas do not say. */
+  description?: string;
   identity: Authenticator<Identity>;
   cors: CorsKind;
   rateLimit?: RateLimitPolicy<Identity>;
   query?: Query;
   params?: Params;
+  /** Headers and query parameters that the handler reads and checks by itself, for the document. */
+  reads?: { headers?: z.ZodObject; query?: z.ZodObject };
   body?: { rule: BodyRule; schema: Body };
-  /** Bodies of successful answers by status. */
-  responses: Readonly<Record<number, z.ZodType>>;
-  /** Status codes of errors that this route may answer. */
-  errors: readonly number[];
+  /** Successful answers by status; a schema stands for its JSON. */
+  responses: Readonly<Record<number, z.ZodType | AnswerDefinition>>;
+  /** Codes that the handler itself may throw; what its checks may throw is added. */
+  errors: readonly ErrorCode[];
   /** Set on ingest routes: counts requests that were not stored. */
   ingest?: EndpointInstruments;
   handler: (request: RouteRequest<Identity, OutputOf<Query>, OutputOf<Body>, OutputOf<Params>>) => Promise<Answer>;
 }
 
-/** A route whose types have been checked where it was written. */
-export interface Route extends Omit<RouteDefinition<unknown, Shape, Shape, Shape>, 'handler' | 'identity' | 'rateLimit' | 'body'> {
+/** What is said of a route: all that the document needs. */
+export interface DescribedRoute extends Omit<
+  RouteDefinition<unknown, Shape, Shape, Shape>,
+  'handler' | 'identity' | 'rateLimit' | 'body' | 'ingest'
+> {
   identity: Authenticator<unknown>['identity'];
   body?: { rule: BodyRule; schema: Shape };
+  /** Every code that it may answer. */
+  errors: readonly ErrorCode[];
   rateLimitPolicy: string | undefined;
+}
+
+/** A route whose types have been checked where it was written. */
+export interface Route extends DescribedRoute {
+  ingest?: EndpointInstruments;
   run: (ctx: Context, deps: RouteDeps) => Promise<Answer>;
 }
 
@@ -105,6 +134,7 @@ export function route<Identity, Query extends Shape = undefined, Body extends Sh
   return {
     ...described,
     identity: identity.identity,
+    errors: [...new Set([...identity.errors.filter(isThrownFor(definition.method)), ...definition.errors, ...errorsOfChecks(definition)])],
     rateLimitPolicy: rateLimit?.policy,
     run: async (ctx, deps) => {
       const incoming: IncomingRequest = {
@@ -135,6 +165,30 @@ export function route<Identity, Query extends Shape = undefined, Body extends Sh
       });
     },
   };
+}
+
+/** A cookie may be used for a safe method from anywhere. */
+function isThrownFor(method: 'GET' | 'POST'): (code: ErrorCode) => boolean {
+  return (code) => method !== 'GET' || code !== 'CSRF_REJECTED';
+}
+
+/** What may be answered without the handler: by its checks, and by the application for every route. */
+function errorsOfChecks({
+  query,
+  params,
+  body,
+  rateLimit,
+}: {
+  query?: unknown;
+  params?: unknown;
+  body?: unknown;
+  rateLimit?: unknown;
+}): ErrorCode[] {
+  const codes: ErrorCode[] = ['INTERNAL_ERROR', 'SHUTTING_DOWN'];
+  if (query !== undefined || params !== undefined || body !== undefined) codes.push('VALIDATION_ERROR');
+  if (body !== undefined) codes.push('INVALID_JSON', 'PAYLOAD_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE');
+  if (rateLimit !== undefined) codes.push('RATE_LIMITED');
+  return codes;
 }
 
 function checked<S extends Shape>(schema: S, value: unknown): OutputOf<S> {

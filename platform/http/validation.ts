@@ -36,8 +36,15 @@ export function parseQuery(searchParams: URLSearchParams): Record<string, string
   return query;
 }
 
+/** A moment in an answer, as Date.toISOString writes it. Source: contracts, Conventions. */
+export const timestamp = z
+  .string()
+  .regex(/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/)
+  .meta({ format: 'date-time' });
+
 /** A UUID of any version in either case, answered in lower case. */
 export const uuid = z
   .string()
-  .regex(/^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i, 'must be a UUID')
+  .regex(/^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$/, 'must be a UUID')
+  .meta({ format: 'uuid' })
   .transform((text) => text.toLowerCase());

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createIngestKey, revokeIngestKey } from '../../jobs/provisioning.ts';
+import { statusOf } from '../../platform/http/errors.ts';
 import type { Route } from '../../platform/http/route.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { adminToken, insertOrganization, portalToken, runApi, runExporter, signToken, testIdentity } from '../support/services.ts';
@@ -117,13 +118,16 @@ describe('authorization matrix', () => {
     const known = [...exporter.app.routes, ...api.app.routes].map(({ method, path, identity }) => `${method} ${path}: ${identity}`);
     expect(known.toSorted()).toEqual([
       'GET /api/bootloader: public',
+      'GET /docs/:file: public',
+      'GET /docs: public',
       'GET /internal/metrics/widget-health-summary: admin',
+      'GET /openapi.json: public',
       'GET /portal/widget/health: org user',
       'POST /ingest/alertmanager: webhook',
       'POST /ingest/widget/messages: ingest key',
     ]);
     for (const { identity, errors, path } of [...exporter.app.routes, ...api.app.routes]) {
-      if (identity !== 'public') expect(errors, path).toContain(401);
+      if (identity !== 'public') expect(errors.map(statusOf), path).toContain(401);
     }
   });
 });

@@ -1,4 +1,6 @@
-import { Agent, request, type IncomingHttpHeaders } from 'node:http';
+import { Agent, request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import { checkedListenerAt } from './checked-listeners.ts';
+import { checkAnswer } from './documented-answers.ts';
 
 export interface HttpAnswer {
   status: number;
@@ -17,7 +19,7 @@ export class NoAnswerError extends Error {
 }
 
 export interface HttpConnection {
-  /** @throws NoConnectionError or NoAnswerError */
+  /** @throws NoConnectionError or NoAnswerError, and UndocumentedAnswerError for an answer that is not as api/openapi.json says */
   send(method: 'GET' | 'POST', path: string, options?: { headers?: Record<string, string>; body?: string }): Promise<HttpAnswer>;
   close(): void;
 }
@@ -52,6 +54,12 @@ export function openConnection(url: string): HttpConnection {
           response.on('error', fail);
           response.on('end', () => {
             const text = Buffer.concat(chunks).toString('utf8');
+            try {
+              check(response, { method, url: `${url}${path}`, text });
+            } catch (error) {
+              reject(error);
+              return;
+            }
             resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text === '' ? undefined : JSON.parse(text) });
           });
         });
@@ -59,6 +67,16 @@ export function openConnection(url: string): HttpConnection {
       }),
     close: () => agent.destroy(),
   };
+}
+
+function check(response: IncomingMessage, { method, url, text }: { method: string; url: string; text: string }): void {
+  const service = checkedListenerAt(url);
+  if (service === undefined) return;
+  const header = (name: string): string | undefined => {
+    const value = response.headers[name.toLowerCase()];
+    return Array.isArray(value) ? value.join(', ') : value;
+  };
+  checkAnswer({ service, method, url, status: response.statusCode ?? 0, header, text });
 }
 
 /** How an answer is entered in a ledger: `202`, or `503 DATABASE_UNAVAILABLE, retry after 5`. */

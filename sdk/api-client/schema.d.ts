@@ -1,0 +1,1099 @@
+/* Made by npm run generate from api/openapi.json. Do not edit. */
+
+export interface paths {
+    "/api/bootloader": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Configuration of a widget, for the page that embeds it
+         * @description Names the organization by site id or key. The host of `Origin` must be on the allowlist of the organization; pages on localhost are allowed if it says so. An answer counts as a widget load, a refusal by the allowlist as a domain mismatch.
+         */
+        get: operations["getBootloader"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/docs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** This document as a page */
+        get: operations["getDocumentation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/docs/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A script, style sheet or icon of the page
+         * @description Its name contains a hash of its content, so it may be kept for ever.
+         */
+        get: operations["getDocumentationFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the process answers; says nothing of its database */
+        get: operations["getHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ingest/alertmanager": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Alertmanager's webhook, version 4
+         * @description **For trusted servers.** It sends no CORS headers, so no page in a browser can call it, and neither can “Try it out” on this one: use curl.
+         */
+        post: operations["deliverAlerts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ingest/widget/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Durations of message creation, from the chat backend; acknowledged after they are stored
+         * @description After a 503 or without an answer, send the batch again with the same `batchId`: it is counted once. An invalid item refuses the whole batch.
+         *
+         *     **For trusted servers.** It sends no CORS headers, so no page in a browser can call it, and neither can “Try it out” on this one: use curl.
+         */
+        post: operations["reportMessageDurations"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/internal/metrics/widget-health-summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Widget health over all organizations
+         * @description Deactivated organizations included. Each read is recorded in the audit log.
+         */
+        get: operations["getWidgetHealthSummary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/openapi.json": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** This document: OpenAPI 3.1 of both services */
+        get: operations["getOpenApiDocument"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/portal/widget/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Widget health of the own organization */
+        get: operations["getWidgetHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same, with the name and the clock of the service */
+        get: operations["getServiceHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /**
+         * @example {
+         *       "version": "4",
+         *       "alerts": [
+         *         {
+         *           "status": "firing",
+         *           "labels": {
+         *             "alertname": "WidgetOrgHealthSpike",
+         *             "severity": "error",
+         *             "feature": "widget-health",
+         *             "org": "acme"
+         *           },
+         *           "annotations": {
+         *             "summary": "Widget of an organization fails",
+         *             "description": "acme: 60 failures in an hour"
+         *           },
+         *           "startsAt": "2026-02-13T09:58:00.000Z",
+         *           "endsAt": "0001-01-01T00:00:00Z",
+         *           "fingerprint": "c1f3a9b2d4e5f607"
+         *         }
+         *       ]
+         *     }
+         */
+        AlertmanagerWebhook: {
+            /** @constant */
+            version: "4";
+            /** @description Alertmanager's alerts: `status`, `labels`, `annotations`, `startsAt`, `endsAt`, `fingerprint`. */
+            alerts: unknown[];
+        };
+        /**
+         * @example {
+         *       "success": true,
+         *       "stored": 3,
+         *       "failed": 0
+         *     }
+         */
+        AlertsStored: {
+            /** @constant */
+            success: true;
+            /** @description Alerts written, new or changed. */
+            stored: number;
+            /** @description Alerts that were malformed or refused by the database; the others are stored. */
+            failed: number;
+        };
+        /**
+         * @example {
+         *       "ok": true,
+         *       "org": {
+         *         "id": 17,
+         *         "key": "acme",
+         *         "name": "Acme Corp"
+         *       },
+         *       "config": {
+         *         "widgetEnabled": true,
+         *         "writeEnabled": true,
+         *         "aiEnabled": true,
+         *         "language": "en",
+         *         "theme": {
+         *           "primaryColor": "#0F5C5C"
+         *         },
+         *         "branding": {
+         *           "widgetName": "Chat",
+         *           "widgetSubtitle": "",
+         *           "launcherText": null,
+         *           "position": "right"
+         *         }
+         *       },
+         *       "orgToken": "eyJhbGciOiJIUzI1NiIsInR5cCI6Ik9yZ1Rva2VuIn0.…",
+         *       "env": "production",
+         *       "timestamp": "2026-02-06T12:00:00.000Z",
+         *       "requestId": "abc-123"
+         *     }
+         */
+        BootloaderAnswer: {
+            /** @constant */
+            ok: true;
+            org: {
+                id: number;
+                key: string;
+                name: string;
+            };
+            config: {
+                /** @description A disabled widget is answered too: the page decides what to show. */
+                widgetEnabled: boolean;
+                writeEnabled: boolean;
+                aiEnabled: boolean;
+                language: string;
+                theme: {
+                    primaryColor: string;
+                };
+                branding: {
+                    widgetName: string;
+                    widgetSubtitle: string;
+                    launcherText: string | null;
+                    /** @enum {string} */
+                    position: "left" | "right";
+                };
+            };
+            /** @description Signed for five minutes, for the chat backend: a JWS of `orgId`, `orgKey`, `iat` and `exp`. */
+            orgToken: string;
+            env: string;
+            /** Format: date-time */
+            timestamp: string;
+            requestId: string;
+        };
+        Error: {
+            error: {
+                /**
+                 * @description Stable: decide by it, not by the message.
+                 * @enum {string}
+                 */
+                code: "VALIDATION_ERROR" | "INVALID_JSON" | "UNAUTHENTICATED" | "TOKEN_EXPIRED" | "INVALID_INGEST_KEY" | "unauthorized" | "FORBIDDEN" | "ORG_DEACTIVATED" | "ORIGIN_MISSING" | "DOMAIN_NOT_ALLOWED" | "ORIGIN_NOT_ALLOWED" | "CSRF_REJECTED" | "NOT_FOUND" | "ORG_NOT_FOUND" | "CHATBOT_NOT_FOUND" | "ALERT_NOT_FOUND" | "METHOD_NOT_ALLOWED" | "NOT_ENOUGH_DATA" | "PAYLOAD_TOO_LARGE" | "UNSUPPORTED_MEDIA_TYPE" | "ROW_REFUSED" | "RATE_LIMITED" | "INTERNAL_ERROR" | "INGEST_OVERLOADED" | "DATABASE_UNAVAILABLE" | "SHUTTING_DOWN" | "WEBHOOK_NOT_CONFIGURED" | "admin_auth_not_configured";
+                /** @description For people; it ends with what to do where there is something to do. */
+                message: string;
+                /** @description The x-request-id of this answer; quote it when you report a failure. */
+                requestId: string;
+                /** @description The fields at fault; with VALIDATION_ERROR and ROW_REFUSED only. */
+                issues?: {
+                    path: string;
+                    message: string;
+                }[];
+            };
+        };
+        Health: {
+            /** @constant */
+            status: "ok";
+        };
+        MarketingError: {
+            /** @constant */
+            ok: false;
+            error: string;
+            /** @description The fields at fault; with VALIDATION_ERROR and ROW_REFUSED only. */
+            issues?: {
+                path: string;
+                message: string;
+            }[];
+        };
+        MessageBatch: {
+            /**
+             * Format: uuid
+             * @description A repeat is acknowledged and not counted again, on this and the following UTC day.
+             */
+            batchId?: string;
+            messages: {
+                duration_ms: number;
+                /**
+                 * @description Whose message it was; a label of the metric only.
+                 * @enum {string}
+                 */
+                role?: "user" | "assistant";
+            }[];
+        };
+        /**
+         * @example {
+         *       "accepted": 2,
+         *       "duplicate": false,
+         *       "requestId": "abc-123"
+         *     }
+         */
+        MessageBatchAccepted: {
+            /** @description Messages stored; 0 for a repeated batch. */
+            accepted: number;
+            duplicate: boolean;
+            requestId: string;
+        };
+        ServiceHealth: {
+            /** @constant */
+            ok: true;
+            /** @enum {string} */
+            service: "exporter" | "api";
+            /** Format: date-time */
+            timestamp: string;
+        };
+        /**
+         * @example {
+         *       "status": "NEEDS_ATTENTION",
+         *       "lastSeenAt": "2026-02-06T12:00:00.000Z",
+         *       "loads": {
+         *         "total": 1234,
+         *         "failures": 5
+         *       },
+         *       "domainMismatch": {
+         *         "total": 2
+         *       },
+         *       "responseTime": {
+         *         "p50": 45,
+         *         "p95": 180
+         *       },
+         *       "reasons": [
+         *         "DOMAIN_MISMATCH"
+         *       ],
+         *       "requestId": "abc-123"
+         *     }
+         */
+        WidgetHealth: {
+            /** @enum {string} */
+            status: "NOT_CONNECTED" | "NEEDS_ATTENTION" | "OK";
+            /**
+             * Format: date-time
+             * @description The latest successful load.
+             */
+            lastSeenAt: string | null;
+            /** @description Since the organization exists. */
+            loads: {
+                total: number;
+                failures: number;
+            };
+            /** @description Loads that the allowlist refused. */
+            domainMismatch: {
+                total: number;
+            };
+            /** @description In ms; null without a sample. */
+            responseTime: {
+                p50: number | null;
+                p95: number | null;
+            };
+            /** @description Why the status is what it is; empty for OK. */
+            reasons: ("NEVER_EMBEDDED" | "NEVER_SEEN" | "STALE" | "DOMAIN_MISMATCH" | "FAILURE_RATIO")[];
+            requestId: string;
+        };
+        /**
+         * @example {
+         *       "totals": {
+         *         "orgsTotal": 50,
+         *         "connectedOrgs": 30,
+         *         "loadsTotal": 100000,
+         *         "failuresTotal": 150,
+         *         "domainMismatchTotal": 20,
+         *         "okCount": 25,
+         *         "needsAttentionCount": 5,
+         *         "notConnectedCount": 20
+         *       },
+         *       "topByFailures": [
+         *         {
+         *           "orgKey": "acme",
+         *           "orgName": "Acme Corp",
+         *           "failuresTotal": 80,
+         *           "loadsTotal": 5000,
+         *           "lastSeenAt": "2026-02-06T11:58:00.000Z"
+         *         }
+         *       ],
+         *       "topByDomainMismatch": [
+         *         {
+         *           "orgKey": "beta",
+         *           "orgName": "Beta Inc",
+         *           "domainMismatchTotal": 12,
+         *           "lastSeenAt": null
+         *         }
+         *       ],
+         *       "lastSeenDistribution": {
+         *         "never": 20,
+         *         "lt1h": 10,
+         *         "lt24h": 8,
+         *         "lt7d": 7,
+         *         "gte7d": 5
+         *       },
+         *       "requestId": "xyz-789"
+         *     }
+         */
+        WidgetHealthSummary: {
+            totals: {
+                orgsTotal: number;
+                connectedOrgs: number;
+                loadsTotal: number;
+                failuresTotal: number;
+                domainMismatchTotal: number;
+                okCount: number;
+                needsAttentionCount: number;
+                notConnectedCount: number;
+            };
+            topByFailures: {
+                orgKey: string;
+                orgName: string;
+                failuresTotal: number;
+                loadsTotal: number;
+                /** Format: date-time */
+                lastSeenAt: string | null;
+            }[];
+            topByDomainMismatch: {
+                orgKey: string;
+                orgName: string;
+                domainMismatchTotal: number;
+                /** Format: date-time */
+                lastSeenAt: string | null;
+            }[];
+            /** @description Organizations by the age of their latest load. */
+            lastSeenDistribution: {
+                never: number;
+                lt1h: number;
+                lt24h: number;
+                lt7d: number;
+                gte7d: number;
+            };
+            requestId: string;
+        };
+    };
+    responses: {
+        /** @description Service Unavailable: `DATABASE_UNAVAILABLE`, `INGEST_OVERLOADED`, `SHUTTING_DOWN` */
+        "DATABASE_UNAVAILABLE.INGEST_OVERLOADED.SHUTTING_DOWN": {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    error?: {
+                        /** @enum {string} */
+                        code?: "DATABASE_UNAVAILABLE" | "INGEST_OVERLOADED" | "SHUTTING_DOWN";
+                    };
+                };
+            };
+        };
+        /** @description Service Unavailable: `DATABASE_UNAVAILABLE`, `SHUTTING_DOWN` */
+        "DATABASE_UNAVAILABLE.SHUTTING_DOWN": {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    error?: {
+                        /** @enum {string} */
+                        code?: "DATABASE_UNAVAILABLE" | "SHUTTING_DOWN";
+                    };
+                };
+            };
+        };
+        /** @description Service Unavailable: `DATABASE_UNAVAILABLE`, `SHUTTING_DOWN`, `WEBHOOK_NOT_CONFIGURED` */
+        "DATABASE_UNAVAILABLE.SHUTTING_DOWN.WEBHOOK_NOT_CONFIGURED": {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                /** @description Seconds after which to send it again */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    error?: {
+                        /** @enum {string} */
+                        code?: "DATABASE_UNAVAILABLE" | "SHUTTING_DOWN" | "WEBHOOK_NOT_CONFIGURED";
+                    };
+                };
+            };
+        };
+        /** @description Forbidden: `DOMAIN_NOT_ALLOWED`, `ORIGIN_MISSING` */
+        "DOMAIN_NOT_ALLOWED.ORIGIN_MISSING": {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    error?: {
+                        /** @enum {string} */
+                        code?: "DOMAIN_NOT_ALLOWED" | "ORIGIN_MISSING";
+                    };
+                };
+            };
+        };
+        /** @description Forbidden: `FORBIDDEN` */
+        FORBIDDEN: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    error?: {
+                        /** @enum {string} */
+                        code?: "FORBIDDEN";
+                    };
+                };
+            };
+        };
+        /** @description Forbidden: `FORBIDDEN`, `ORG_DEACTIVATED` */
+        "FORBIDDEN.ORG_DEACTIVATED": {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    error?: {
+                        /** @enum {string} */
+                        code?: "FORBIDDEN" | "ORG_DEACTIVATED";
+                    };
+                };
+            };
+        };
+        /** @description Internal Server Error: `INTERNAL_ERROR` */
+        INTERNAL_ERROR: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    error?: {
+                        /** @enum {string} */
+                        code?: "INTERNAL_ERROR";
+                    };
+                };
+            };
+        };
+        /** @description Unauthorized: `INVALID_INGEST_KEY` */
+        INVALID_INGEST_KEY: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    error?: {
+                        /** @enum {string} */
+                        code?: "INVALID_INGEST_KEY";
+                    };
+                };
+            };
+        };
+        /** @description Bad Request: `INVALID_JSON`, `VALIDATION_ERROR` */
+        "INVALID_JSON.VALIDATION_ERROR": {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    error?: {
+                        /** @enum {string} */
+                        code?: "INVALID_JSON" | "VALIDATION_ERROR";
+                    };
+                };
+            };
+        };
+        /** @description Not Found: `NOT_FOUND` */
+        NOT_FOUND: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    error?: {
+                        /** @enum {string} */
+                        code?: "NOT_FOUND";
+                    };
+                };
+            };
+        };
+        /** @description Not Found: `ORG_NOT_FOUND` */
+        ORG_NOT_FOUND: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    error?: {
+                        /** @enum {string} */
+                        code?: "ORG_NOT_FOUND";
+                    };
+                };
+            };
+        };
+        /** @description Payload Too Large: `PAYLOAD_TOO_LARGE` */
+        PAYLOAD_TOO_LARGE: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    error?: {
+                        /** @enum {string} */
+                        code?: "PAYLOAD_TOO_LARGE";
+                    };
+                };
+            };
+        };
+        /** @description Too Many Requests: `RATE_LIMITED` */
+        RATE_LIMITED: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    error?: {
+                        /** @enum {string} */
+                        code?: "RATE_LIMITED";
+                    };
+                };
+            };
+        };
+        /** @description Unprocessable Entity: `ROW_REFUSED` */
+        ROW_REFUSED: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    error?: {
+                        /** @enum {string} */
+                        code?: "ROW_REFUSED";
+                    };
+                };
+            };
+        };
+        /** @description Service Unavailable: `SHUTTING_DOWN` */
+        SHUTTING_DOWN: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    error?: {
+                        /** @enum {string} */
+                        code?: "SHUTTING_DOWN";
+                    };
+                };
+            };
+        };
+        /** @description Unauthorized: `TOKEN_EXPIRED`, `UNAUTHENTICATED` */
+        "TOKEN_EXPIRED.UNAUTHENTICATED": {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    error?: {
+                        /** @enum {string} */
+                        code?: "TOKEN_EXPIRED" | "UNAUTHENTICATED";
+                    };
+                };
+            };
+        };
+        /** @description Unauthorized: `UNAUTHENTICATED` */
+        UNAUTHENTICATED: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    error?: {
+                        /** @enum {string} */
+                        code?: "UNAUTHENTICATED";
+                    };
+                };
+            };
+        };
+        /** @description Unsupported Media Type: `UNSUPPORTED_MEDIA_TYPE` */
+        UNSUPPORTED_MEDIA_TYPE: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    error?: {
+                        /** @enum {string} */
+                        code?: "UNSUPPORTED_MEDIA_TYPE";
+                    };
+                };
+            };
+        };
+        /** @description Bad Request: `VALIDATION_ERROR` */
+        VALIDATION_ERROR: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    error?: {
+                        /** @enum {string} */
+                        code?: "VALIDATION_ERROR";
+                    };
+                };
+            };
+        };
+    };
+    parameters: never;
+    requestBodies: never;
+    headers: {
+        /** @description The x-request-id of the request, or one that was made for it */
+        RequestId: string;
+        /** @description Requests that a minute allows */
+        RateLimitLimit: number;
+        /** @description Requests that are left in this minute */
+        RateLimitRemaining: number;
+        /** @description Seconds until the minute ends */
+        RateLimitReset: number;
+        /** @description Seconds after which to send it again */
+        RetryAfter: number;
+    };
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    getBootloader: {
+        parameters: {
+            query?: {
+                /** @description As `x-site-id`, for callers that set no headers. */
+                siteId?: string;
+                /**
+                 * @description As `x-org-key`.
+                 * @example demo
+                 */
+                orgKey?: string;
+            };
+            header?: {
+                /** @description Site id of the organization. Wins over all others. */
+                "x-site-id"?: string;
+                /** @description Key of the organization, for callers without a site id. */
+                "x-org-key"?: string;
+                /** @description The page that embeds the widget; browsers send it by themselves. Its host must be on the allowlist. */
+                origin?: string;
+                /** @description Stands in for a missing `Origin`. */
+                referer?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BootloaderAnswer"];
+                };
+            };
+            400: components["responses"]["VALIDATION_ERROR"];
+            403: components["responses"]["DOMAIN_NOT_ALLOWED.ORIGIN_MISSING"];
+            404: components["responses"]["ORG_NOT_FOUND"];
+            429: components["responses"]["RATE_LIMITED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.SHUTTING_DOWN"];
+        };
+    };
+    getDocumentation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description HTML */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["SHUTTING_DOWN"];
+        };
+    };
+    getDocumentationFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                file: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/css": string;
+                    "text/javascript": string;
+                    "image/png": string;
+                };
+            };
+            400: components["responses"]["VALIDATION_ERROR"];
+            404: components["responses"]["NOT_FOUND"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["SHUTTING_DOWN"];
+        };
+    };
+    getHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+        };
+    };
+    deliverAlerts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertmanagerWebhook"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertsStored"];
+                };
+            };
+            400: components["responses"]["INVALID_JSON.VALIDATION_ERROR"];
+            401: components["responses"]["UNAUTHENTICATED"];
+            413: components["responses"]["PAYLOAD_TOO_LARGE"];
+            415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.SHUTTING_DOWN.WEBHOOK_NOT_CONFIGURED"];
+        };
+    };
+    reportMessageDurations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MessageBatch"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageBatchAccepted"];
+                };
+            };
+            400: components["responses"]["INVALID_JSON.VALIDATION_ERROR"];
+            401: components["responses"]["INVALID_INGEST_KEY"];
+            413: components["responses"]["PAYLOAD_TOO_LARGE"];
+            415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
+            422: components["responses"]["ROW_REFUSED"];
+            429: components["responses"]["RATE_LIMITED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.INGEST_OVERLOADED.SHUTTING_DOWN"];
+        };
+    };
+    getWidgetHealthSummary: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WidgetHealthSummary"];
+                };
+            };
+            401: components["responses"]["TOKEN_EXPIRED.UNAUTHENTICATED"];
+            403: components["responses"]["FORBIDDEN"];
+            429: components["responses"]["RATE_LIMITED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.SHUTTING_DOWN"];
+        };
+    };
+    getOpenApiDocument: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        openapi: string;
+                    } & {
+                        [key: string]: unknown;
+                    };
+                };
+            };
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["SHUTTING_DOWN"];
+        };
+    };
+    getWidgetHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WidgetHealth"];
+                };
+            };
+            401: components["responses"]["TOKEN_EXPIRED.UNAUTHENTICATED"];
+            403: components["responses"]["FORBIDDEN.ORG_DEACTIVATED"];
+            404: components["responses"]["ORG_NOT_FOUND"];
+            429: components["responses"]["RATE_LIMITED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.SHUTTING_DOWN"];
+        };
+    };
+    getServiceHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceHealth"];
+                };
+            };
+        };
+    };
+}
