@@ -1,4 +1,18 @@
+import { apiClient } from './api-client.ts';
+import { compose } from './compose.ts';
+import { dashboards } from './dashboards.ts';
 import type { Generator } from './generated-file.ts';
+import { kubernetes } from './kubernetes.ts';
+import { metricsPage } from './metrics-page.ts';
+import { openapi } from './openapi.ts';
 
 /** Everything that is generated and committed, one line each, in the order in which one builds on another. */
-export const generators: Readonly<Record<string, Generator>> = {};
+export const generators: Readonly<Record<string, Generator>> = {
+  openapi,
+  'api-client': apiClient,
+  dashboards,
+  'metrics-page': metricsPage,
+  compose,
+  // After the dashboards, which it puts into ConfigMaps.
+  kubernetes,
+};

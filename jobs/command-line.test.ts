@@ -50,6 +50,7 @@ const commands = [
   'jobs-run',
   'migrate',
   'orgs-create',
+  'role-logins-set',
 ];
 
 describe.concurrent('every command', () => {
@@ -312,4 +313,43 @@ describe('jobs-run', () => {
 test('migrate of a schema that is up to date says so', async () => {
   const { code, stdout, stderr } = await run('migrate', [], { DATABASE_URL_OWNER: database.url('superuser') });
   expect([code, stdout, stderr]).toEqual([0, 'the schema is up to date\n', '']);
+});
+
+describe('role-logins-set', () => {
+  const urls = (change: Record<string, string> = {}): Record<string, string> => ({
+    DATABASE_URL_OWNER: database.url('superuser'),
+    DATABASE_URL_EXPORTER: database.url('observability_exporter'),
+    DATABASE_URL_API: database.url('observability_api'),
+    DATABASE_URL_ADMIN: database.url('observability_admin'),
+    DATABASE_URL_JOBS: database.url('observability_jobs'),
+    ...change,
+  });
+
+  test('sets the passwords of the URLs, as often as it is called', async () => {
+    // A stored password has a salt of its own each time that it is set. The passwords are those that every test of this run logs in with.
+    const stored = async (): Promise<string[]> =>
+      (
+        await database.query<{ rolpassword: string }>(
+          "select rolpassword from pg_authid where rolname like 'observability\\_%' order by rolname",
+        )
+      ).map(({ rolpassword }) => rolpassword);
+    const before = await stored();
+    for (let time = 0; time < 2; time += 1) {
+      const { code, stdout, stderr } = await run('role-logins-set', [], urls());
+      expect([code, stderr]).toEqual([0, '']);
+      expect(stdout.match(/observability_(exporter|api|admin|jobs) may log in\n/g)).toHaveLength(4);
+    }
+    const after = await stored();
+    expect(after.filter((password, index) => password !== before[index])).toHaveLength(4);
+    expect((await run('orgs-create', ['--key=after-logins', '--name=A'], urls())).code).toBe(0);
+  });
+
+  test.each<[what: string, change: Record<string, string>, message: string]>([
+    ['another role', { DATABASE_URL_API: 'postgres://observability_jobs:x@db/o' }, 'DATABASE_URL_API: must log in as observability_api'],
+    ['no password', { DATABASE_URL_JOBS: 'postgres://observability_jobs@db/o' }, 'DATABASE_URL_JOBS: has no password'],
+  ])('refuses a URL with %s', async (_what, change, message) => {
+    const { code, stdout, stderr } = await run('role-logins-set', [], urls(change));
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain(message);
+  });
 });

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { setRoleLogins } from '../jobs/role-logins.ts';
 
 export const databaseRoles = [
   'observability_owner',
@@ -15,9 +16,10 @@ export async function giveRolesLogin(superuserUrl: string, password: string): Pr
   const client = new pg.Client({ connectionString: superuserUrl });
   await client.connect();
   try {
-    for (const role of databaseRoles) {
-      await client.query(`alter role ${role} login password ${pg.escapeLiteral(password)}`);
-    }
+    await setRoleLogins(
+      client,
+      databaseRoles.map((role) => ({ role, password })),
+    );
   } finally {
     await client.end();
   }

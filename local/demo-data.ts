@@ -1,8 +1,6 @@
 import pg from 'pg';
 import { createChatbot, createIngestKey, createOrganization } from '../jobs/provisioning.ts';
 import { digestOf } from '../platform/auth/secrets.ts';
-import { writeSecrets } from './secrets.ts';
-import type { Stack } from './stack.ts';
 
 export interface DemoOrganization {
   key: string;
@@ -25,6 +23,8 @@ const plans = [
     name: 'Demo Shop',
     shows: 'healthy',
     allowedDomains: ['*.demo.example'],
+    // The page at /docs loads this widget from localhost.
+    allowLocalhost: true,
     origin: 'https://shop.demo.example',
     visitedFrom: ['https://shop.demo.example', 'https://demo.example'],
     breaksItsTheme: false,
@@ -34,6 +34,7 @@ const plans = [
     name: 'Flaky Furniture',
     shows: 'all loads fail every few minutes',
     allowedDomains: ['www.flaky.example'],
+    allowLocalhost: false,
     origin: 'https://www.flaky.example',
     visitedFrom: ['https://www.flaky.example'],
     breaksItsTheme: true,
@@ -43,6 +44,7 @@ const plans = [
     name: 'Misconfigured Media',
     shows: 'its new domain is not in its list',
     allowedDomains: ['www.misconfigured.example'],
+    allowLocalhost: false,
     origin: 'https://www.misconfigured.example',
     visitedFrom: ['https://www.misconfigured.example', 'https://new.misconfigured.example', 'https://new.misconfigured.example'],
     breaksItsTheme: false,
@@ -51,18 +53,24 @@ const plans = [
 
 /**
  * Creates the demo organizations, each with a chatbot and an ingest key, where they do not exist yet: data survives a
- * restart. The ingest keys are kept with the secrets; one that the database does not know is made anew.
+ * restart.
+ * @param options.ingestKeys by organization, from an earlier start: the database only has their digests. One that is missing
+ * or that the database does not know is made anew, and takes the place of the one before.
  */
-export async function createDemoData(stack: Stack): Promise<DemoOrganization[]> {
-  const db = new pg.Client({ connectionString: stack.databaseUrl('observability_jobs') });
+export async function createDemoData(options: {
+  databaseUrl: string;
+  ingestKeys: Readonly<Record<string, string>>;
+}): Promise<DemoOrganization[]> {
+  const db = new pg.Client({ connectionString: options.databaseUrl });
   await db.connect();
   try {
     const organizations: DemoOrganization[] = [];
-    for (const { name, allowedDomains, ...plan } of plans) {
+    for (const { name, allowedDomains, allowLocalhost, ...plan } of plans) {
       const { key } = plan;
       const siteId =
         (await readOne(db, 'select organizations.site_id as found from organizations where organizations.key = $1', [key])) ??
         (await createOrganization(db, { key, name, allowedDomains })).siteId;
+      await db.query('update organizations set allow_localhost = $2 where organizations.key = $1', [key, allowLocalhost]);
       const chatbotId =
         (await readOne(
           db,
@@ -70,16 +78,24 @@ export async function createDemoData(stack: Stack): Promise<DemoOrganization[]> 
            where organizations.key = $1 order by chatbots.created_at limit 1`,
           [key],
         )) ?? (await createChatbot(db, { orgKey: key, name: `${name} chat` })).id;
-      const ingestKey =
-        (await usableKey(db, key, stack.secrets.demoIngestKeys[key])) ?? (await createIngestKey(db, { orgKey: key, name: 'demo' })).key;
-      stack.secrets.demoIngestKeys[key] = ingestKey;
+      const ingestKey = (await usableKey(db, key, options.ingestKeys[key])) ?? (await replaceIngestKey(db, key));
       organizations.push({ ...plan, siteId, chatbotId, ingestKey });
     }
-    await writeSecrets(stack.secretsFile, stack.secrets);
     return organizations;
   } finally {
     await db.end();
   }
+}
+
+const keyName = 'demo';
+
+async function replaceIngestKey(db: pg.Client, orgKey: string): Promise<string> {
+  await db.query(
+    `update ingest_keys set revoked_at = now() from organizations
+     where organizations.id = ingest_keys.org_id and organizations.key = $1 and ingest_keys.name = $2 and ingest_keys.revoked_at is null`,
+    [orgKey, keyName],
+  );
+  return (await createIngestKey(db, { orgKey, name: keyName })).key;
 }
 
 async function usableKey(db: pg.Client, orgKey: string, ingestKey: string | undefined): Promise<string | undefined> {

@@ -1,11 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { DemoOrganization } from './demo-data.ts';
-import type { Stack, Write } from './stack.ts';
 
 export interface DemoTraffic {
   /** Resolves when the last request is answered. */
   stop(): Promise<void>;
+}
+
+export interface DemoTrafficOptions {
+  /** Public listener, without a path. */
+  exporterUrl: string;
+  /** As observability_jobs. */
+  databaseUrl: string;
+  /** Told what goes wrong and when it goes well again. */
+  write: (name: string, line: string) => void;
 }
 
 /** One request at a time and this pause after each: about three a second, far below every rate limit. */
@@ -20,14 +28,13 @@ const themeChangesEveryMs = 150_000;
  * put into a customer's page; the loads in between succeed.
  * A refusal (429, 503) or no answer is said once and changes nothing: the next request comes all the same.
  */
-export function startDemoTraffic(organizations: DemoOrganization[], options: { stack: Stack; write: Write }): DemoTraffic {
-  const { stack, write } = options;
-  const exporter = `http://127.0.0.1:${stack.ports.exporter}`;
+export function startDemoTraffic(organizations: DemoOrganization[], options: DemoTrafficOptions): DemoTraffic {
+  const { exporterUrl, databaseUrl, write } = options;
   const ending = new AbortController();
   let lastTrouble: string | undefined;
 
   async function send(path: string, init: RequestInit): Promise<void> {
-    const trouble = await fetch(exporter + path, { ...init, signal: AbortSignal.timeout(answerWithinMs) }).then(
+    const trouble = await fetch(exporterUrl + path, { ...init, signal: AbortSignal.timeout(answerWithinMs) }).then(
       async (response) => {
         await response.arrayBuffer();
         return response.status === 429 || response.status === 503 ? `the exporter answers ${response.status}` : undefined;
@@ -59,7 +66,7 @@ export function startDemoTraffic(organizations: DemoOrganization[], options: { s
     // theme that breaks next is seen at once.
     for (const { key, origin } of organizations) await send('/api/bootloader', { headers: { origin, 'x-org-key': key } });
     const themes = startThemeChanges(
-      stack.databaseUrl('observability_jobs'),
+      databaseUrl,
       organizations.filter(({ breaksItsTheme }) => breaksItsTheme),
       ending.signal,
     );

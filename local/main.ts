@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { createDemoData } from './demo-data.ts';
+import { createDemoData, type DemoOrganization } from './demo-data.ts';
 import { startDemoTraffic } from './demo-traffic.ts';
 import { portsWithOffset } from './ports.ts';
 import { checkout } from './processes.ts';
-import { startStack } from './stack.ts';
+import { writeSecrets } from './secrets.ts';
+import { startStack, type Stack } from './stack.ts';
 import { demoSummary, stackSummary } from './summary.ts';
 
 const help = `Starts the whole stack on this machine, without Docker: PostgreSQL, exporter, api and jobs, with demo
@@ -46,6 +47,14 @@ function write(name: string, line: string, kind?: string): void {
   console.log(`${name.padEnd(12)} | ${line}`);
 }
 
+async function demoOrganizations(stack: Stack): Promise<DemoOrganization[]> {
+  const databaseUrl = stack.databaseUrl('observability_jobs');
+  const organizations = await createDemoData({ databaseUrl, ingestKeys: stack.secrets.demoIngestKeys });
+  stack.secrets.demoIngestKeys = Object.fromEntries(organizations.map(({ key, ingestKey }) => [key, ingestKey]));
+  await writeSecrets(stack.secretsFile, stack.secrets);
+  return organizations;
+}
+
 /** @returns the exit code */
 async function main(): Promise<number> {
   const { demo, portOffset, help: helpWanted } = readArguments(process.argv.slice(2));
@@ -80,8 +89,12 @@ async function main(): Promise<number> {
       },
     });
     try {
-      const organizations = demo ? await createDemoData(stack) : [];
-      const traffic = startDemoTraffic(organizations, { stack, write });
+      const organizations = demo ? await demoOrganizations(stack) : [];
+      const traffic = startDemoTraffic(organizations, {
+        exporterUrl: `http://127.0.0.1:${stack.ports.exporter}`,
+        databaseUrl: stack.databaseUrl('observability_jobs'),
+        write,
+      });
       console.log(stackSummary(stack));
       if (demo) console.log(await demoSummary(stack, organizations));
       console.log('Ctrl-C stops everything.\n');

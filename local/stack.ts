@@ -163,6 +163,7 @@ export function serviceEnvironment(options: {
     DATABASE_URL_JOBS: databaseUrl('observability_jobs'),
     EXPORTER_PORT: String(ports.exporter),
     API_PORT: String(ports.api),
+    EXPORTER_PUBLIC_URL: `http://127.0.0.1:${ports.exporter}`,
     EXPORTER_METRICS_PORT: String(ports.exporterMetrics),
     API_METRICS_PORT: String(ports.apiMetrics),
     JOBS_METRICS_PORT: String(ports.jobsMetrics),

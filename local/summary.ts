@@ -17,6 +17,7 @@ export function stackSummary(stack: Stack): string {
   };
   const rows = [
     ['API (read side)', at(ports.api)],
+    ['API documentation', at(ports.api, '/docs')],
     ['exporter (write side)', at(ports.exporter)],
     ['metrics of exporter', at(ports.exporterMetrics, '/metrics')],
     ['metrics by organization', at(ports.exporterMetrics, '/metrics/orgs')],

@@ -41,7 +41,11 @@ describe('readConfig', () => {
       ORG_SERIES_MAX_ORGS: 1000,
       CORS_ALLOWED_ORIGINS: [],
     });
-    expect(readConfig('api', api)).toMatchObject({ API_PORT: 8080, API_METRICS_PORT: 9465 });
+    expect(readConfig('api', api)).toMatchObject({
+      API_PORT: 8080,
+      API_METRICS_PORT: 9465,
+      EXPORTER_PUBLIC_URL: 'http://localhost:8081',
+    });
     expect(readConfig('jobs', { DATABASE_URL_JOBS: 'postgresql://jobs@127.0.0.1/observability' })).toMatchObject({
       JOBS_METRICS_PORT: 9466,
     });

@@ -22,7 +22,7 @@ type Reply = { id: number; result: unknown } | { id: number; error: string };
  * keeps the names of functions by work at every closure, which would be measured too.
  */
 export async function startChild<C extends Calls<C>>(
-  program: 'load' | 'exporter' | 'comparison' | 'prom-client' | 'api',
+  program: 'load' | 'exporter' | 'comparison' | 'prom-client' | 'api' | 'jobs',
   environment: Record<string, string> = {},
 ): Promise<Child<C>> {
   const profile = process.env['BENCH_CPU_PROF_DIR'];

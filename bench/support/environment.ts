@@ -33,6 +33,10 @@ export function apiEnvironment(database: BenchDatabase): Record<string, string> 
   };
 }
 
+export function jobsEnvironment(database: BenchDatabase): Record<string, string> {
+  return { DATABASE_URL_JOBS: database.url('observability_jobs'), JOBS_METRICS_PORT: '0' };
+}
+
 /** A token that the API of {@link apiEnvironment} takes. */
 export function signToken(claims: Record<string, string>): Promise<string> {
   return new SignJWT(claims)

@@ -1,6 +1,6 @@
 import { startChild, type Child } from './child.ts';
 import type { BenchDatabase } from './cluster.ts';
-import { apiEnvironment, exporterEnvironment } from './environment.ts';
+import { apiEnvironment, exporterEnvironment, jobsEnvironment } from './environment.ts';
 
 export interface Addresses {
   url: string;
@@ -52,6 +52,11 @@ export interface ApiCalls extends ProcessCalls {
   start: { argument: undefined; result: Addresses };
 }
 
+export interface JobsCalls extends ProcessCalls {
+  /** Runs what is due, and reads everything that comes from the database. */
+  start: { argument: undefined; result: Pick<Addresses, 'metricsUrl'> };
+}
+
 export const startMeasuredExporter = (database: BenchDatabase): Promise<Child<ExporterCalls>> =>
   startChild<ExporterCalls>('exporter', exporterEnvironment(database));
 
@@ -60,5 +65,8 @@ export const startComparison = (database: BenchDatabase): Promise<Child<Comparis
 
 export const startMeasuredApi = (database: BenchDatabase): Promise<Child<ApiCalls>> =>
   startChild<ApiCalls>('api', apiEnvironment(database));
+
+export const startMeasuredJobs = (database: BenchDatabase): Promise<Child<JobsCalls>> =>
+  startChild<JobsCalls>('jobs', jobsEnvironment(database));
 
 export const startPromClient = (): Promise<Child<PromClientCalls>> => startChild<PromClientCalls>('prom-client');

@@ -58,8 +58,15 @@ function adapt(io: 'input' | 'output'): NonNullable<Parameters<typeof z.toJSONSc
     // Every integer of JSON is meant to be exact; nobody reads sixteen digits to learn it.
     if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
     if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+    if (io === 'input' && jsonSchema.$ref === undefined) keepExamples(zodSchema, jsonSchema);
     joinNull(jsonSchema);
   };
+}
+
+/** zod drops them where the input is transformed: it takes them for examples of the output. Ours are what a sender sends. */
+function keepExamples(zodSchema: z.core.$ZodType, jsonSchema: JsonSchema): void {
+  const examples = z.globalRegistry.get(zodSchema)?.['examples'];
+  if (Array.isArray(examples)) jsonSchema.examples = examples;
 }
 
 /** They would be lost in silence. */

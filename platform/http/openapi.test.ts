@@ -43,7 +43,7 @@ const beacon = route({
   cors: 'widget',
   rateLimit: { policy: 'things', keys: ({ address }) => [{ key: address, perMinute: 1 }] },
   reads: { headers: z.object({ origin: z.string().optional() }) },
-  body: { rule: publicBody, schema: z.object({ id: uuid.optional(), count: z.int().default(1) }) },
+  body: { rule: publicBody, schema: z.object({ id: uuid.optional(), count: z.int().default(1) }).meta({ examples: [{ count: 2 }] }) },
   responses: { 204: { description: 'Stored' } },
   errors: ['CHATBOT_NOT_FOUND'],
 });
@@ -109,6 +109,7 @@ describe('the document', () => {
     const json = {
       type: 'object',
       properties: { id: expect.objectContaining({ format: 'uuid' }) as unknown, count: { type: 'integer', default: 1 } },
+      examples: [{ count: 2 }],
     };
     expect(document.paths['/things']?.['post']?.requestBody?.content).toEqual({
       'application/json': { schema: json },

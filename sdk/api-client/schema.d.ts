@@ -329,6 +329,20 @@ export interface components {
                 message: string;
             }[];
         };
+        /**
+         * @example {
+         *       "batchId": "7f1c9a52-3c1e-4c5b-9a55-0d6c7a3f2b10",
+         *       "messages": [
+         *         {
+         *           "duration_ms": 420,
+         *           "role": "assistant"
+         *         },
+         *         {
+         *           "duration_ms": 35.5
+         *         }
+         *       ]
+         *     }
+         */
         MessageBatch: {
             /**
              * Format: uuid

@@ -1,4 +1,5 @@
 import { startService, type ServiceName } from '../../local/processes.ts';
+import { checkAnswersOf } from './checked-listeners.ts';
 import type { TestDatabase } from './database.ts';
 import { restartPort } from './restart-port.ts';
 import { testEnvironment } from './services.ts';
@@ -73,9 +74,11 @@ export function startServiceProcess(name: ServiceName, { database, ports, enviro
   });
   let running = true;
   void program.ended.then(() => (running = false));
+  const url = `http://127.0.0.1:${name === 'api' ? ports.api : ports.exporter}`;
+  if (name !== 'jobs') checkAnswersOf(name, url);
   return {
     pid: program.pid,
-    url: `http://127.0.0.1:${name === 'api' ? ports.api : ports.exporter}`,
+    url,
     metricsUrl: `http://127.0.0.1:${{ exporter: ports.exporterMetrics, api: ports.apiMetrics, jobs: ports.jobsMetrics }[name]}`,
     ended: program.ended,
     isRunning: () => running,

@@ -8,6 +8,7 @@ import { readConfig } from '../../platform/config.ts';
 import { Lifecycle } from '../../platform/lifecycle.ts';
 import { createLogger } from '../../platform/log.ts';
 import type { Clock } from '../../platform/time/utc-day.ts';
+import { checkAnswersOf } from './checked-listeners.ts';
 import type { TestDatabase } from './database.ts';
 
 /** Secrets and names that every test's processes share. */
@@ -64,9 +65,11 @@ export async function runExporter(
   const log = createLogger({ service: 'exporter', level: config.LOG_LEVEL });
   const lifecycle = new Lifecycle(log);
   const exporter = await startExporter({ config, lifecycle, log, now: options.now ?? realClock });
+  const url = `http://127.0.0.1:${exporter.publicPort}`;
+  lifecycle.onStop('checks of answers', checkAnswersOf('exporter', url));
   return {
     ...exporter,
-    url: `http://127.0.0.1:${exporter.publicPort}`,
+    url,
     metricsUrl: `http://127.0.0.1:${exporter.metricsPort}`,
     stop: () => lifecycle.stop(),
   };
@@ -81,9 +84,11 @@ export async function runApi(
   const log = createLogger({ service: 'api', level: config.LOG_LEVEL });
   const lifecycle = new Lifecycle(log);
   const api = await startApi({ config, lifecycle, log, now: options.now ?? realClock });
+  const url = `http://127.0.0.1:${api.publicPort}`;
+  lifecycle.onStop('checks of answers', checkAnswersOf('api', url));
   return {
     ...api,
-    url: `http://127.0.0.1:${api.publicPort}`,
+    url,
     metricsUrl: `http://127.0.0.1:${api.metricsPort}`,
     stop: () => lifecycle.stop(),
   };

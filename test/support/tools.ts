@@ -7,12 +7,14 @@ const debianBinaries = {
   amtool: ['amtool'],
   // Debian renames the daemon; the upstream archive and the container image do not.
   alertmanager: ['prometheus-alertmanager', 'alertmanager'],
+  'docker-compose': ['docker-compose'],
+  chromium: ['chromium', 'chromium-browser', 'google-chrome'],
 } as const;
 
 export type Tool = keyof typeof debianBinaries;
 
 /**
- * Absolute path of a monitoring tool found on PATH.
+ * Absolute path of a tool found on PATH.
  * @throws when it is not installed; the message ends with the fix.
  */
 export function requireTool(tool: Tool): string {
@@ -22,7 +24,7 @@ export function requireTool(tool: Tool): string {
       if (isExecutable(candidate)) return candidate;
     }
   }
-  throw new Error(`${tool} is not on PATH. Install it: apt-get install prometheus prometheus-alertmanager`);
+  throw new Error(`${tool} is not on PATH. Install it: apt-get install prometheus prometheus-alertmanager docker-compose chromium`);
 }
 
 function isExecutable(path: string): boolean {
