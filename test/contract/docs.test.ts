@@ -1,16 +1,13 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { parse } from 'yaml';
 import { z } from 'zod';
-import { featureNames } from '../../features/names.ts';
+import { exportedDefinitions } from '../../generate/metric-definitions.ts';
+import { seriesNames } from '../../generate/metric-use.ts';
 import { jobs } from '../../jobs/jobs.ts';
 import { variables } from '../../platform/config.ts';
-import { createLogger } from '../../platform/log.ts';
-import type { MetricDefinition } from '../../platform/metrics/definitions.ts';
-import { startOrgSeries } from '../../platform/metrics/org-series.ts';
-import { createMetricsRegistry } from '../../platform/metrics/registry.ts';
-import { stackMetrics } from '../../platform/metrics/stack.ts';
+import { anchorsOf } from '../support/markdown.ts';
+import { readRulesFiles } from '../support/rule-files.ts';
 
 const root = join(import.meta.dirname, '../..');
 const read = (path: string): Promise<string> => readFile(join(root, path), 'utf8');
@@ -28,99 +25,6 @@ function tableRows(text: string): string[][] {
     );
 }
 
-const isDefinition = (value: unknown): value is MetricDefinition =>
-  typeof value === 'object' && value !== null && 'help' in value && 'name' in value && 'type' in value;
-
-/** Every metric that a process declares: the slices', the stack's, and those of the cap on organizations. */
-async function exportedDefinitions(): Promise<MetricDefinition[]> {
-  const slices = await Promise.all(
-    featureNames.map(async (name) => (await import(`../../features/${name}/metrics.ts`)) as Record<string, unknown>),
-  );
-  const declared = [stackMetrics, ...slices.flatMap((slice) => Object.values(slice))].flatMap((group) =>
-    Object.values(group as Record<string, unknown>).filter(isDefinition),
-  );
-  const registry = createMetricsRegistry({ defaultMetrics: false });
-  startOrgSeries({
-    db: { query: () => Promise.reject(new Error('nothing is read here')) },
-    limit: 0,
-    sources: [],
-    metrics: registry,
-    log: createLogger({ service: 'cli', level: 'silent' }),
-    errors: { inc: () => undefined },
-  }).stop();
-  return [...declared, ...registry.definitions()];
-}
-
-const ruleFile = z.object({
-  groups: z.array(
-    z.object({ rules: z.array(z.object({ alert: z.string().optional(), record: z.string().optional(), expr: z.string() })) }),
-  ),
-});
-type Rule = z.infer<typeof ruleFile>['groups'][number]['rules'][number];
-
-async function readRules(): Promise<Rule[]> {
-  const files = (await readdir(join(root, 'prometheus/rules'))).filter((name) => name.endsWith('.yml'));
-  const texts = await Promise.all(files.map((name) => read(`prometheus/rules/${name}`)));
-  return texts.flatMap((text) => ruleFile.parse(parse(text)).groups.flatMap(({ rules }) => rules));
-}
-
-/** Alerts whose expression names the metric, or names a recorded series that comes from it. */
-function alertsUsing(metric: string, rules: readonly Rule[]): string[] {
-  const names = new Set([metric, ...['_bucket', '_sum', '_count'].map((suffix) => metric + suffix)]);
-  const uses = ({ expr }: Rule): boolean => (expr.match(/[a-zA-Z_:][\w:]*/g) ?? []).some((word) => names.has(word));
-  for (let known = 0; known < names.size;) {
-    known = names.size;
-    for (const rule of rules) if (rule.record !== undefined && uses(rule)) names.add(rule.record);
-  }
-  const alerts = rules.filter((rule) => rule.alert !== undefined && uses(rule)).map(({ alert }) => alert ?? '');
-  return [...new Set(alerts)].toSorted();
-}
-
-describe('docs/metrics.md', () => {
-  let definitions: MetricDefinition[];
-  let text: string;
-  let rules: Rule[];
-
-  beforeAll(async () => {
-    [definitions, text, rules] = await Promise.all([exportedDefinitions(), read('docs/metrics.md'), readRules()]);
-  });
-
-  test('has a row for every exported metric: type, labels, and the alerts that use it', () => {
-    const rows = new Map(tableRows(text).map(([name = '', type = '', labels = '', , , alerts = '']) => [name, { type, labels, alerts }]));
-    const expected = definitions.map((definition) => ({
-      name: definition.name,
-      type: definition.type,
-      labels: Object.keys(definition.labels).join(', ') || '—',
-      alerts: alertsUsing(definition.name, rules).join(', ') || '—',
-    }));
-    expect(expected.map(({ name }) => ({ name, ...rows.get(name) }))).toEqual(expected);
-    expect(expected.length).toBeGreaterThan(35);
-  });
-
-  test('names no metric that does not exist', () => {
-    const known = new Set(
-      definitions.flatMap(({ name, type }) => [
-        name,
-        ...(type === 'histogram' ? ['_bucket', '_sum', '_count'].map((end) => name + end) : []),
-      ]),
-    );
-    // Label values stand in quotes.
-    const named = text.match(/(?<!["\w])(?:widget|observability)_[a-z0-9_]+/g) ?? [];
-    expect(named.filter((name) => !known.has(name))).toEqual([]);
-  });
-
-  test('lists the buckets of every histogram', () => {
-    const wrong = definitions.filter(
-      (definition) =>
-        definition.type === 'histogram' &&
-        !tableRows(text).some(
-          ([name = '', , , , meaning = '']) => name === definition.name && meaning.includes(definition.buckets.join(' ')),
-        ),
-    );
-    expect(wrong.map(({ name }) => name)).toEqual([]);
-  });
-});
-
 async function markdownFiles(folder = root): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true });
   const found = await Promise.all(
@@ -135,21 +39,35 @@ async function markdownFiles(folder = root): Promise<string[]> {
   return found.flat();
 }
 
-const withoutCode = (text: string): string => text.replaceAll(/^```[\s\S]*?^```/gm, '').replaceAll(/`[^`\n]*`/g, '');
+describe('names of series in Markdown', () => {
+  let texts: { file: string; text: string }[];
+  beforeAll(async () => {
+    const files = (await markdownFiles()).map((path) => relative(root, path));
+    texts = await Promise.all(
+      files.filter((file) => !file.startsWith('CHANGELOG')).map(async (file) => ({ file, text: await read(file) })),
+    );
+  });
 
-/** The anchor that a heading gets: lower case, no punctuation, hyphens for spaces. */
-function anchorsOf(text: string): Set<string> {
-  const headings = text.replaceAll(/^```[\s\S]*?^```/gm, '').matchAll(/^#{1,6} +(.+)$/gm);
-  return new Set(
-    [...headings].map(([, heading = '']) =>
-      heading
-        .trim()
-        .toLowerCase()
-        .replaceAll(/[^\p{L}\p{N}\s_-]/gu, '')
-        .replaceAll(' ', '-'),
-    ),
-  );
-}
+  const unknownNames = (pattern: RegExp, known: ReadonlySet<string>): string[] =>
+    texts.flatMap(({ file, text }) => (text.match(pattern) ?? []).filter((name) => !known.has(name)).map((name) => `${file}: ${name}`));
+
+  test('are those of metrics, if they are not those of something in the database', async () => {
+    const migrations = await readdir(join(root, 'migrations'));
+    const schema = (await Promise.all(migrations.map((file) => read(`migrations/${file}`)))).join('\n');
+    const metrics = (await exportedDefinitions()).flatMap((definition) => [definition.name, ...seriesNames(definition)]);
+    const known = new Set([...metrics, ...(schema.match(/\w+/g) ?? [])]);
+    // Label values stand in quotes, actions of the audit trail after a dot, names of several series end with `_`.
+    expect(unknownNames(/(?<![":.\w])(?:widget|observability)_[a-z0-9_]*[a-z0-9](?![:\w])/g, known)).toEqual([]);
+    expect(metrics.length).toBeGreaterThan(35);
+  });
+
+  test('are those of recording rules, where they have colons', async () => {
+    const recorded = (await readRulesFiles()).flatMap(({ rules }) => rules.map((rule) => ('record' in rule ? rule.record : '')));
+    expect(unknownNames(/(?<![":\w])[a-z_]+:(?:widget|observability)_[a-z0-9_]+:[a-z0-9_]+/g, new Set(recorded))).toEqual([]);
+  });
+});
+
+const withoutCode = (text: string): string => text.replaceAll(/^```[\s\S]*?^```/gm, '').replaceAll(/`[^`\n]*`/g, '');
 
 describe('Markdown', () => {
   test('links to files and headings that exist', async () => {
@@ -162,7 +80,8 @@ describe('Markdown', () => {
         const [path = '', anchor] = link.split('#');
         const target = path === '' ? file : resolve(dirname(file), path);
         const text = await readFile(target, 'utf8').catch(async () => ((await readdir(target).catch(() => undefined)) ? '' : undefined));
-        if (text === undefined || (anchor !== undefined && !anchorsOf(text).has(anchor))) wrong.push(`${relative(root, file)}: ${link}`);
+        if (text === undefined || (anchor !== undefined && !anchorsOf(text).includes(anchor)))
+          wrong.push(`${relative(root, file)}: ${link}`);
       }
     }
     expect(wrong).toEqual([]);

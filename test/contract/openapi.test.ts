@@ -30,9 +30,10 @@ let api: Awaited<ReturnType<typeof runApi>>;
 beforeAll(async () => {
   document = JSON.parse(await readFile(join(root, 'api/openapi.json'), 'utf8')) as OpenApiDocument;
   database = await createTestDatabase();
+  // Before the exporter is there, which would remember it as it is between its insert and its update.
+  await insertOrganization(database, { key: 'demo', columns: { allow_localhost: true } });
   exporter = await runExporter(database);
   api = await runApi(database, { environment: { EXPORTER_PUBLIC_URL: exporter.url } });
-  await insertOrganization(database, { key: 'demo', columns: { allow_localhost: true } });
 });
 afterAll(async () => {
   await exporter.stop();
