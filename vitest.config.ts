@@ -15,7 +15,8 @@ export default defineConfig({
     // Most of a file's time is waiting for real processes; on two cores the default is a single worker.
     maxWorkers: 3,
     reporters: ['default', new ClosingLine()],
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    // What waits for processes takes a few seconds; on a machine that is busy with other things, many times that.
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
   },
 });

@@ -13,14 +13,8 @@ export async function main<Name extends Service>(
   service: Name,
   start: (context: { config: ReturnType<typeof readConfig<Name>>; lifecycle: Lifecycle; log: Logger }) => Promise<void>,
 ): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      help: { type: 'boolean' },
-      version: { type: 'boolean' },
-      'check-config': { type: 'boolean' },
-      'health-check': { type: 'boolean' },
-    },
-  });
+  const values = readFlags();
+  if (values instanceof Error) return refuse(service, `${values.message}\n--help lists the options`);
   if (values.help === true) return print(helpText(service));
   if (values.version === true) return print(version);
   let config: ReturnType<typeof readConfig<Name>>;
@@ -30,14 +24,34 @@ export async function main<Name extends Service>(
     if (values['health-check'] !== true) checkWebConfig(config);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    process.stderr.write(`${service}: ${error.message}\n`);
-    process.exitCode = 1;
-    return;
+    return refuse(service, error.message);
   }
   if (values['check-config'] === true) return print('the configuration is usable');
   if (values['health-check'] === true) return reportHealth(service, await checkHealth(metricsAddress(config)));
   const log = createLogger({ service, level: config.LOG_LEVEL });
   await runProcess(log, (lifecycle) => start({ config, lifecycle, log }));
+}
+
+const flags = {
+  help: { type: 'boolean' },
+  version: { type: 'boolean' },
+  'check-config': { type: 'boolean' },
+  'health-check': { type: 'boolean' },
+} as const;
+
+/** The flags, or what is wrong with the command line. */
+function readFlags(): { [Name in keyof typeof flags]?: boolean } | Error {
+  try {
+    return parseArgs({ options: flags }).values;
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return error;
+  }
+}
+
+function refuse(service: Service, problem: string): void {
+  process.stderr.write(`${service}: ${problem}\n`);
+  process.exitCode = 1;
 }
 
 /** @throws ConfigError */
@@ -53,8 +67,7 @@ function checkWebConfig({ METRICS_WEB_CONFIG_FILE: file, METRICS_TOKEN }: Return
 
 function reportHealth(service: Service, problem: string | undefined): void {
   if (problem === undefined) return print('the process answers');
-  process.stderr.write(`${service}: ${problem}\n`);
-  process.exitCode = 1;
+  refuse(service, problem);
 }
 
 function helpText(service: Service): string {

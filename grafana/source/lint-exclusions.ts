@@ -23,7 +23,17 @@ const withoutTarget: readonly Omit<LintExclusion, 'rule'>[] = [
       reason: recorded,
     })),
   ),
-  ...['Failures per load', 'Organizations with failures or refusals in the last hour', 'Refusals in the last hour'].map((panel) => ({
+  ...[
+    'Failures per load',
+    'Organizations with failures or refusals in the last hour',
+    'Most failures',
+    'Most refusals',
+    'Most loads',
+    'Loads in this time',
+    'Failures per load in this time',
+    'Refusals in the last hour',
+    'Loads, failures and refusals of $org',
+  ].map((panel) => ({
     dashboard: 'widget-health',
     panel,
     reason: recorded,

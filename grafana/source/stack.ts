@@ -306,13 +306,17 @@ const counterFlush = (): Row => ({
   panels: [
     timeseries({
       title: 'Age of the last flush',
-      description:
-        'Since counters were last written. It alerts above a minute while counters wait; without traffic there is nothing to write.',
+      description: 'Since counters were last written, while any wait: without traffic there is nothing to write, and it is 0.',
       unit: 's',
       thresholds: above(alerts.flushAgeSeconds),
       min: 0,
       width: 8,
-      queries: [query(`time() - observability_flush_last_success_timestamp_seconds{${scraped}}`, '{{instance}}')],
+      queries: [
+        query(
+          `(time() - observability_flush_last_success_timestamp_seconds{${scraped}}) * on (instance) clamp_max(observability_flush_pending_orgs{${scraped}}, 1)`,
+          '{{instance}}',
+        ),
+      ],
     }),
     timeseries({
       title: 'Organizations with unwritten counters',

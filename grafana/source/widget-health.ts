@@ -195,7 +195,7 @@ const topOrganizations = (title: string, description: string, metric: string, th
     min: 0,
     width: 8,
     dataLinks: [toOrganization('__field.labels.org')],
-    queries: [orgQuery(`topk(10, max by (org) (increase(${metric}{${organizations}}[$__range])))`, '{{org}}')],
+    queries: [orgQuery(`topk(10, increase(${recordedTotal(metric)}{org!="__overflow__"}[$__range]))`, '{{org}}')],
   });
 
 const lastHourColumns: Column[] = [
@@ -246,11 +246,14 @@ const worstOrganizations = (): Row => ({
   ],
 });
 
-/** 1 ok, 2 needs attention, 3 not connected. */
-const statusNumber = `max(widget_org_status{${organization}, status="ok"}) + 2 * max(widget_org_status{${organization}, status="needs_attention"}) + 3 * max(widget_org_status{${organization}, status="not_connected"})`;
+const hasStatus = (status: string): string => `max(widget_org_status{${organization}, status="${status}"})`;
+/** 1 ok, 2 needs attention, 3 not connected. While a status changes, replicas differ for a few seconds: the worse one is shown. */
+const statusNumber = `2 * (${hasStatus('needs_attention')} == 1) or 3 * (${hasStatus('not_connected')} == 1) or ${hasStatus('ok')}`;
 
-const increaseInRange = (metric: string): string => `max by (org) (increase(${metric}{${organization}}[$__range]))`;
-const orgRate = (metric: string): string => `max by (org) (rate(${metric}{${organization}}[$__rate_interval]))`;
+/** A recorded total that outlives replicas: see prometheus/rules/widget-health.yml. */
+const recordedTotal = (metric: string): string => `org:${metric}:max2m`;
+const increaseInRange = (metric: string): string => `increase(${recordedTotal(metric)}{org!="__overflow__", org="$org"}[$__range])`;
+const orgRate = (metric: string): string => `rate(${recordedTotal(metric)}{org!="__overflow__", org="$org"}[$__rate_interval])`;
 
 /** The histogram of an organization is the same on every replica: max by its buckets, where `quantile` would add replicas up. */
 const orgQuantile = (q: number, range: string): string =>
@@ -335,7 +338,7 @@ const oneOrganization = (): Row => ({
     }),
     timeseries({
       title: 'Response time of $org',
-      description: 'Percentiles of loads and reported messages together. Read from the database, so a restart leaves no hole.',
+      description: 'Percentiles of loads and reported messages together, as the portal shows them.',
       unit: 's',
       thresholds: noThresholds,
       min: 0,
@@ -453,13 +456,10 @@ function needingAttention(): UnplacedPanel {
 }
 
 function loadBurn({ width }: { width: number }): UnplacedPanel {
-  return timeseries({
+  return burn({
     title: 'Burn rate of the load budget',
     description:
-      'How many times faster than allowed failures use up the budget of 30 days (0.5 % of calls), per window. 1 is just used up after 30 days; at 14.4 it is gone in two. It alerts when a window and its short companion agree.',
-    unit: 'short',
-    thresholds: above(alerts.loadBurnOver3Days, alerts.loadBurnOver6Hours),
-    min: 0,
+      'How fast failures use up the budget of 30 days (0.5 % of calls), per window, as a share of the rate from which that window alerts. It alerts when a window and its short companion are both above 100 %. The factor in the legend: 1 is just used up after 30 days, at 14.4 it is gone in two.',
     width,
     queries: burnQueries('fleet:widget_load_failures:ratio_increase', errorBudgets.loads, {
       '1h': alerts.loadBurnOver1Hour,
@@ -467,17 +467,15 @@ function loadBurn({ width }: { width: number }): UnplacedPanel {
       '1d': alerts.loadBurnOver1Day,
       '3d': alerts.loadBurnOver3Days,
     }),
+    limit: alerts.loadBurnOver3Days,
   });
 }
 
 function latencyBurn({ width }: { width: number }): UnplacedPanel {
-  return timeseries({
+  return burn({
     title: 'Burn rate of the latency budget',
     description:
-      'How many times faster than allowed slow loads use up the budget of 30 days (1 % of loads may be slower than 0.2 s), per window.',
-    unit: 'short',
-    thresholds: above(alerts.latencyBurnOver3Days, alerts.latencyBurnOver6Hours),
-    min: 0,
+      'How fast slow loads use up the budget of 30 days (1 % of loads may be slower than 0.2 s), per window, as a share of the rate from which that window alerts.',
     width,
     queries: burnQueries('fleet:widget_slow_loads:ratio_increase', errorBudgets.latency, {
       '1h': alerts.latencyBurnOver1Hour,
@@ -485,12 +483,25 @@ function latencyBurn({ width }: { width: number }): UnplacedPanel {
       '1d': alerts.latencyBurnOver1Day,
       '3d': alerts.latencyBurnOver3Days,
     }),
+    limit: alerts.latencyBurnOver3Days,
   });
 }
 
-/** The windows of the rules, each with the factor from which it alerts when its short window agrees. */
+/** Every window has a limit of its own: drawn as shares of them, one line is the limit of all. */
+function burn({ limit, ...panel }: Pick<UnplacedPanel, 'width'> & BurnPanel): UnplacedPanel {
+  return timeseries({ ...panel, unit: 'percentunit', thresholds: above(at(1, limit)), min: 0 });
+}
+
+interface BurnPanel {
+  title: string;
+  description: string;
+  queries: Query[];
+  limit: AlertThreshold;
+}
+
+/** The windows of the rules, each divided by the factor from which it alerts when its short window agrees. */
 function burnQueries(ratio: string, budget: number, windows: Readonly<Record<string, AlertThreshold>>): Query[] {
   return Object.entries(windows).map(([window, { severity, value }]) =>
-    query(`${ratio}${window} / ${budget}`, `${window} (${severity} from ${value})`),
+    query(`${ratio}${window} / ${budget} / ${value}`, `${window} (${severity} from ${value})`),
   );
 }

@@ -52,7 +52,7 @@ export function metricsListener(options: MetricsListenerOptions): RequestListene
     for (const [name, value] of Object.entries(options.web?.().headers ?? {})) response.setHeader(name, value);
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       response.setHeader('Allow', 'GET, HEAD');
-      return answerText(response, 405, 'only GET\n');
+      return answerText(response, 405, 'only GET and HEAD\n');
     }
     const path = request.url?.split('?', 1)[0];
     if (path === '/healthz') return answerJson(response, 200, { status: 'ok' });

@@ -92,6 +92,7 @@ describe('the rules go red when an alert', () => {
   test.each<[string, string, (rule: AlertRule) => Partial<AlertRule>, RegExp]>([
     ['is no PromQL', 'ObservabilityDatabaseDown', written(')', ''), /not PromQL: min by \(service/],
     ['has no condition', 'ObservabilityDatabaseDown', written('== 0', ''), /fires always/],
+    ['has a way around its condition', 'ObservabilityDatabaseDown', ({ expr }) => ({ expr: `${expr} or vector(0)` }), /fires always/],
     ['has a range that is too short', 'ObservabilityRuleFailures', written('[5m]', '[30s]'), /fewer than four scrapes: make it 60s/],
     ['counts the overflow', 'WidgetOrgSilent', written('{org!="__overflow__"}', ''), /add org!="__overflow__"/],
     ['adds up what is the same on every replica', 'ObservabilityPartitionsMissing', written('max', 'sum'), /aggregate it with max by/],
@@ -177,7 +178,15 @@ describe('the dashboards go red when a panel', () => {
     ['has the id of another', graph, () => ({ id: panelCalled(neighbour).id }), /the panel id \d+ is there twice/],
     ['has the title of another', graph, () => ({ title: neighbour }), /two panels are called "Refusals by reason"/],
     ['leads to no dashboard', graph, leadingTo('/d/nowhere?${__url_time_range}'), /\/d\/nowhere.* leads to no dashboard/],
-    ['leads to a dashboard at another time', graph, leadingTo('/d/stack'), /\/d\/stack forgets the time range/],
+    ['leads to a dashboard at another time', graph, leadingTo('/d/stack?${datasource:queryparam}'), /\/d\/stack.* forgets the time range/],
+    ['leads to a dashboard of other data', graph, leadingTo('/d/stack?${__url_time_range}'), /\/d\/stack.* forgets the data source/],
+    [
+      'leads to a dashboard of another organization',
+      graph,
+      leadingTo('/d/overview?${__url_time_range}&${datasource:queryparam}'),
+      /\/d\/overview.* forgets the organization/,
+    ],
+    ['takes a percentage for a quantile', 'Slowest loads by replica (p99)', asking('0.99', '99'), /between 0 and 1/],
     ['leads to no runbook', graph, leadingTo('docs/runbooks/stack.md#nothing'), /stack\.md#nothing leads to no heading/],
   ])('%s', (_, title, change, finding) => {
     expect(foundIn(withPanel(dashboards, title, change), dashboards, everyFinding)).toEqual([expect.stringMatching(finding)]);
@@ -215,10 +224,32 @@ const listing = (link: Partial<Link>) => (): Partial<Dashboard> => ({
   links: [{ title: 'All', url: '', type: 'dashboards', tags: ['widget-observability'], keepTime: true, includeVars: true, ...link }],
 });
 
+const emptyRow: Panel = {
+  id: 1,
+  type: 'row',
+  title: 'Empty',
+  description: '',
+  gridPos: { x: 0, y: 0, w: 24, h: 1 },
+  targets: [],
+  fieldConfig: { defaults: { mappings: [], links: [] }, overrides: [] },
+  links: [],
+  panels: [],
+};
+
 describe('the dashboards go red when one of them', () => {
   test.each<[string, (dashboard: Dashboard) => Partial<Dashboard>, RegExp]>([
     ['can be edited', () => ({ editable: true }), /uneditable-dashboard: stack/],
     ['has the title of another', () => ({ title: 'Overview' }), /the title "Overview" is there twice/],
+    [
+      'marks no alerts',
+      ({ annotations }) => ({ annotations: { list: annotations.list.slice(0, 1).concat(annotations.list.slice(2)) } }),
+      /lacks the annotation "Firing alerts"/,
+    ],
+    [
+      'has an empty row',
+      ({ panels }) => ({ panels: [...panels, { ...emptyRow, gridPos: { x: 0, y: 1000, w: 24, h: 1 } }] }),
+      /the row "Empty" is empty/,
+    ],
     ['lists no other', listing({ tags: ['other'] }), /the link "All" lists no other dashboard/],
     ['leads on without the variables', listing({ includeVars: false }), /the link "All" forgets/],
     [

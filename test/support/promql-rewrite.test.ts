@@ -18,8 +18,8 @@ describe('withoutConditions', () => {
 });
 
 test('isConditional sees comparisons that filter, absent and unless, not their look-alikes', () => {
-  const conditional = ['a > 1', 'sum(a == 1)', 'absent(a)', 'a unless b', 'vector(1) and absent_over_time(a[5m])'];
-  const always = ['vector(1)', 'a > bool 1', 'a{b!="c"}', 'a and b', 'absent'];
+  const conditional = ['a > 1', 'sum(a == 1)', 'absent(a)', 'a unless b', 'vector(1) and absent_over_time(a[5m])', 'a > 1 or b > 2'];
+  const always = ['vector(1)', 'a > bool 1', 'a{b!="c"}', 'a and b', 'absent', 'a > 1 or b', 'a > 1 or vector(0)'];
   expect(conditional.filter((text) => !isConditional(text))).toEqual([]);
   expect(always.filter(isConditional)).toEqual([]);
 });

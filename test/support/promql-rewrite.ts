@@ -1,4 +1,4 @@
-import { type Call, isComparison, occurrencesIn, parsePromql } from './promql.ts';
+import { type Binary, type Call, type Expression, isComparison, occurrencesIn, parsePromql } from './promql.ts';
 
 interface Edit {
   from: number;
@@ -8,7 +8,30 @@ interface Edit {
 
 /** Whether an expression is silent at times: a comparison that filters, `absent`, or one set without another. */
 export function isConditional(text: string): boolean {
-  return conditionsIn(text).length > 0;
+  return isSilentAtTimes(parsePromql(text));
+}
+
+function isSilentAtTimes(expression: Expression): boolean {
+  switch (expression.type) {
+    case 'call':
+      return ['absent', 'absent_over_time'].includes(expression.name) || expression.arguments.some(isSilentAtTimes);
+    case 'binary':
+      return isSilentBinary(expression);
+    case 'aggregation':
+    case 'subquery':
+    case 'unary':
+      return isSilentAtTimes(expression.of);
+    case 'selector':
+    case 'number':
+    case 'string':
+      return false;
+  }
+}
+
+function isSilentBinary({ operator, bool, left, right }: Binary): boolean {
+  if (operator === 'or') return isSilentAtTimes(left) && isSilentAtTimes(right);
+  if (operator === 'unless' || (isComparison(operator) && !bool)) return true;
+  return isSilentAtTimes(left) || isSilentAtTimes(right);
 }
 
 /**

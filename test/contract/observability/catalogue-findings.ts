@@ -74,9 +74,11 @@ function unknownSeries({ expression, by }: ParsedQuery, catalogue: MetricCatalog
       const { label, value } = matcher;
       if (!catalogue.labelsOf(metric).possible.has(label)) return [`${metric} has no label ${label}`];
       const isOpen = value.includes('$') || (by === 'text of an alert' && value === 'any');
-      return isOpen || !namesValues(matcher) || series.some((labels) => labels[label] === value)
+      return isOpen
         ? []
-        : [`${metric} has no series with ${label}="${value}"`];
+        : namedValues(matcher)
+            .filter((named) => !series.some((labels) => labels[label] === named))
+            .map((named) => `${metric} has no series with ${label}="${named}"`);
     });
   });
 }
@@ -86,11 +88,15 @@ function namePattern({ metric, matchers }: Pick<Selector, 'metric' | 'matchers'>
   return metric === '' ? matchers.find(({ label, operator }) => label === '__name__' && operator === '=~')?.value : undefined;
 }
 
-/** Equality, and so inequality: leaving out a value that there is not leaves out nothing. An empty value asks for the label's absence. */
-function namesValues({ operator, value, label }: Matcher): boolean {
+/**
+ * The values that a matcher spells out, alternatives of a regular expression among them. Inequality too: leaving out a value that there is
+ * not leaves out nothing. An empty value asks for the label's absence.
+ */
+function namedValues({ operator, value, label }: Matcher): string[] {
   // The overflow is there only when there are more organizations than the cap.
-  if (label === 'org' && operator === '!=') return false;
-  return (operator === '=' || operator === '!=') && value !== '';
+  if (label === 'org' && operator === '!=') return [];
+  const alternatives = operator.endsWith('~') ? value.split('|') : [value];
+  return alternatives.filter((named) => named !== '' && (!operator.endsWith('~') || /^[\w /:-]+$/.test(named)));
 }
 
 function unknownGroupings({ expression }: ParsedQuery, catalogue: MetricCatalogue): string[] {
@@ -118,9 +124,14 @@ function rawCounters({ expression, by }: ParsedQuery, catalogue: MetricCatalogue
   if (by === 'variable') return [];
   return occurrencesOf('selector', expression)
     .filter(({ expression: { metric } }) => catalogue.typeOf(metric) === 'counter')
-    .filter((occurrence) => ![...bridgesRestarts, ...ignoresValue].includes(directUse(occurrence)))
+    .filter((occurrence) => ![...bridgesRestarts, ...ignoresValue].includes(directUse(occurrence)) && !recordsHighest(occurrence, by))
     .map(({ expression: { metric } }) => `${metric} is a counter and falls to 0 at restarts: ask for its rate() or increase()`);
 }
+
+/** The highest total of several replicas grows on as a counter does. It is recorded under a name that says what it is. */
+const highestTotal = /_total:max\d+[smhd]$/;
+const recordsHighest = (occurrence: Occurrence<Selector>, by: ParsedQuery['by']): boolean =>
+  by === 'recording rule' && directUse(occurrence) === 'max_over_time';
 
 /** The function or aggregation that takes the series as they are. */
 function directUse({ around: [outer] }: Occurrence<Selector>): string {
@@ -141,7 +152,9 @@ function ratesOfOthers({ expression }: ParsedQuery, catalogue: MetricCatalogue):
         if (argument?.type !== 'selector')
           return [`${name}() of what is not a counter but computed loses restarts: take the ${name} first`];
         const type = catalogue.typeOf(argument.metric);
-        return type === 'counter' ? [] : [`${name}() of ${argument.metric}, which is ${type ?? 'recorded'}: only counters have a rate`];
+        return type === 'counter' || highestTotal.test(argument.metric)
+          ? []
+          : [`${name}() of ${argument.metric}, which is ${type ?? 'recorded'}: only counters have a rate`];
       },
     );
 }

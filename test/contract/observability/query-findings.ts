@@ -29,6 +29,7 @@ export function queryFindings(
       ...bucketBounds(query),
       ...plainMatchers(query),
       ...dividedSums(query),
+      ...quantiles(query),
       ...replicas(query, known.metrics),
       ...(query.by === 'alert' ? alertFindings(query, known.config) : []),
     ].map((finding) => `${query.where}: ${finding}`),
@@ -108,6 +109,18 @@ function dividedSums({ expression }: ParsedQuery): string[] {
       const poisoned = around.find((outer): outer is Aggregation => outer.type === 'aggregation');
       return poisoned !== undefined && ['sum', 'avg', 'stddev', 'stdvar'].includes(poisoned.operator)
         ? [`${poisoned.operator} of a division is NaN as soon as one divisor is 0: divide the aggregates, or filter the divisor with > 0`]
+        : [];
+    });
+}
+
+/** Beyond 0 and 1 the answer is infinite: 95 for 0.95. */
+function quantiles({ expression }: ParsedQuery): string[] {
+  return occurrencesOf('call', expression)
+    .filter(({ expression: { name } }) => name === 'histogram_quantile')
+    .flatMap(({ expression: { arguments: given } }) => {
+      const [q] = given;
+      return q?.type === 'number' && (Number(q.text) < 0 || Number(q.text) > 1)
+        ? [`histogram_quantile(${q.text}, …): a quantile is between 0 and 1`]
         : [];
     });
 }

@@ -11,6 +11,8 @@ export function shapeFindings(files: readonly DashboardFile[], runbooks: Readonl
       [
         ...(dashboard.uid === name ? [] : [`its uid is ${dashboard.uid}: links and alerts find it by its file's name`]),
         ...identityFindings(dashboard),
+        ...annotationFindings(dashboard),
+        ...rowFindings(dashboard),
         ...gridFindings(dashboard.panels),
         ...dashboard.panels.flatMap((row) => gridFindings(row.panels)),
         ...variableFindings(dashboard),
@@ -34,6 +36,21 @@ function identityFindings(dashboard: Dashboard): string[] {
       repeated(targets.map(({ refId }) => refId)).map((refId) => `${title}: the query ${refId} is there twice`),
     ),
   ];
+}
+
+/** What every dashboard marks on its graphs. */
+const marks = ['Firing alerts', 'Process starts'];
+
+function annotationFindings({ annotations }: Dashboard): string[] {
+  const names = annotations.list.map(({ name }) => name);
+  return marks.filter((mark) => !names.includes(mark)).map((mark) => `it lacks the annotation "${mark}"`);
+}
+
+/** A row's panels are in it while it is closed, and after it while it is open. */
+function rowFindings({ panels }: Dashboard): string[] {
+  return panels
+    .filter(({ type, panels: within }, index) => type === 'row' && within.length === 0 && (panels[index + 1]?.type ?? 'row') === 'row')
+    .map(({ title }) => `the row "${title}" is empty`);
 }
 
 const columns = 24;
@@ -87,7 +104,7 @@ function linkFindings(
     ...toDashboards.flatMap(([link, uid = '', query = '']) => {
       const target = files.find((file) => file.dashboard.uid === uid)?.dashboard;
       if (target === undefined) return [`${link} leads to no dashboard`];
-      return keepsTime(dashboard, link, query) ? [] : [`${link} forgets the time range: add \${__url_time_range}`];
+      return forgotten(dashboard, target, { link, query });
     }),
     ...dashboard.links
       .filter(({ type }) => type === 'dashboards')
@@ -105,12 +122,19 @@ function linkFindings(
   ];
 }
 
-const leadsToDashboards = (type: string | undefined, url: string): boolean => type === 'dashboards' || url.startsWith('/d/');
-
-/** In its address; a link of the dashboard's head says it by a setting. */
-function keepsTime(dashboard: Dashboard, link: string, query: string): boolean {
-  return query.includes('__url_time_range') || dashboard.links.some(({ url, keepTime }) => keepTime === true && url.includes(link));
+/** What the reader has chosen and would have to choose again behind the link. */
+function forgotten(from: Dashboard, to: Dashboard, { link, query }: { link: string; query: string }): string[] {
+  // A link of the dashboard's head says by settings what it keeps.
+  if (from.links.some(({ url }) => url.includes(link))) return [];
+  const choosesOrg = [from, to].every(({ templating }) => templating.list.some(({ name }) => name === 'org'));
+  return [
+    ...(query.includes('${__url_time_range}') ? [] : [`${link} forgets the time range: add \${__url_time_range}`]),
+    ...(query.includes('${datasource:queryparam}') ? [] : [`${link} forgets the data source: add \${datasource:queryparam}`]),
+    ...(!choosesOrg || /\$\{org:queryparam\}|var-org=/.test(query) ? [] : [`${link} forgets the organization: add \${org:queryparam}`]),
+  ];
 }
+
+const leadsToDashboards = (type: string | undefined, url: string): boolean => type === 'dashboards' || url.startsWith('/d/');
 
 const showValues = ['stat', 'gauge', 'bargauge', 'table'];
 
