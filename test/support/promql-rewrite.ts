@@ -21,9 +21,7 @@ function isSilentAtTimes(expression: Expression): boolean {
     case 'subquery':
     case 'unary':
       return isSilentAtTimes(expression.of);
-    case 'selector':
-    case 'number':
-    case 'string':
+    default:
       return false;
   }
 }
