@@ -12,18 +12,9 @@ export function isConditional(text: string): boolean {
 }
 
 function isSilentAtTimes(expression: Expression): boolean {
-  switch (expression.type) {
-    case 'call':
-      return ['absent', 'absent_over_time'].includes(expression.name) || expression.arguments.some(isSilentAtTimes);
-    case 'binary':
-      return isSilentBinary(expression);
-    case 'aggregation':
-    case 'subquery':
-    case 'unary':
-      return isSilentAtTimes(expression.of);
-    default:
-      return false;
-  }
+  if (expression.type === 'binary') return isSilentBinary(expression);
+  if (expression.type === 'call') return expression.name.startsWith('absent') || expression.arguments.some(isSilentAtTimes);
+  return 'of' in expression && isSilentAtTimes(expression.of);
 }
 
 function isSilentBinary({ operator, bool, left, right }: Binary): boolean {
