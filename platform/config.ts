@@ -80,6 +80,19 @@ const everyHttpProcess = {
     .default(1),
 };
 
+/** Sealed credentials of shops, and what may be asked of them. */
+const encryptionKey = z
+  .string()
+  .refine((text) => Buffer.from(text, 'base64').length === 32, 'must be 32 bytes in base64: openssl rand -base64 32');
+const storeAccess = {
+  CONFIG_ENCRYPTION_KEY: encryptionKey.optional(),
+  CONFIG_ENCRYPTION_KEY_PREVIOUS: encryptionKey.optional(),
+  WOOCOMMERCE_ALLOW_PRIVATE_HOSTS: z
+    .enum(['true', 'false'])
+    .default('false')
+    .transform((text) => text === 'true'),
+};
+
 /** Both listeners of a process cannot have one port, unless each is given a free one. */
 const differ = (one: number, other: number): boolean => one !== other || one === 0;
 
@@ -118,6 +131,7 @@ const apiVariables = z
     AUTH_ISSUER: z.string().min(1),
     AUTH_AUDIENCE: z.string().min(1),
     ADMIN_API_KEY: secret(24).optional(),
+    ...storeAccess,
   })
   .refine((config) => (config.AUTH_JWT_SECRET === undefined) !== (config.AUTH_JWKS_URL === undefined), {
     path: ['AUTH_JWT_SECRET'],
@@ -134,15 +148,24 @@ const jobsVariables = z.object({
   ...everyProcess,
   DATABASE_URL_JOBS: databaseUrl,
   JOBS_METRICS_PORT: port(9466),
+  ...storeAccess,
+  // Rows arrive up to seven days late.
+  WOOCOMMERCE_RETENTION_DAYS: wholeNumber(90, 8, 3650),
+  WOOCOMMERCE_ARCHIVE_DIR: z.string().min(1).optional(),
+  WOOCOMMERCE_LOW_STOCK_THRESHOLD: wholeNumber(5, 1, 1_000_000),
 });
 
 const customerConfigVariables = z.object({
   DATABASE_URL_JOBS: databaseUrl,
-  CONFIG_ENCRYPTION_KEY: z
-    .string()
-    .refine((text) => Buffer.from(text, 'base64').length === 32, 'must be 32 bytes in base64: openssl rand -base64 32'),
+  CONFIG_ENCRYPTION_KEY: encryptionKey,
   WOO_CONSUMER_KEY: z.string().min(1).optional(),
   WOO_CONSUMER_SECRET: z.string().min(1).optional(),
+});
+
+const keyRotationVariables = z.object({
+  DATABASE_URL_JOBS: databaseUrl,
+  CONFIG_ENCRYPTION_KEY: encryptionKey,
+  CONFIG_ENCRYPTION_KEY_PREVIOUS: encryptionKey.optional(),
 });
 
 const cliVariables = z.object({ DATABASE_URL_JOBS: databaseUrl });
@@ -161,6 +184,7 @@ export const variables = {
   jobs: jobsVariables,
   cli: cliVariables,
   customerConfig: customerConfigVariables,
+  keyRotation: keyRotationVariables,
   migrate: migrateVariables,
   roleLogins: roleLoginVariables,
 } as const;
@@ -182,6 +206,7 @@ const secretVariables = new Set([
   'METRICS_TOKEN',
   'ORG_TOKEN_SECRET',
   'CONFIG_ENCRYPTION_KEY',
+  'CONFIG_ENCRYPTION_KEY_PREVIOUS',
   'WOO_CONSUMER_KEY',
   'WOO_CONSUMER_SECRET',
 ]);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
+import { jobsConfig } from '../../test/support/services.ts';
 import { createLogger } from '../log.ts';
 import { lastDueAt } from '../jobs/job.ts';
 import { openPool, type Pool } from '../postgres/pool.ts';
@@ -34,7 +35,14 @@ test('alerts-prune deletes what was resolved more than 90 days ago, at 03:10, an
 
   const prune = alertJobs.find(({ name }) => name === 'alerts-prune');
   expect(lastDueAt(prune?.schedule ?? { every: 'hour' }, new Date('2026-06-01T12:00:00Z'))).toEqual(now);
-  const context = { pool, log, now: () => now, signal: new AbortController().signal, fence: () => Promise.resolve() };
+  const context = {
+    config: jobsConfig(database),
+    pool,
+    log,
+    now: () => now,
+    signal: new AbortController().signal,
+    fence: () => Promise.resolve(),
+  };
   expect(await prune?.run(context)).toEqual({ deleted: 1 });
   expect(await database.query('select fingerprint from alerts order by fingerprint')).toEqual([
     { fingerprint: 'just kept' },

@@ -7,7 +7,7 @@ import { createDirectory, type Directory } from '../directory/directory.ts';
 import { HttpError } from '../http/errors.ts';
 import type { IncomingRequest } from '../http/route.ts';
 import { createLogger } from '../log.ts';
-import { admin, ingestKey, orgUser, type TokenOptions } from './identities.ts';
+import { admin, ingestKey, orgUser, orgUserOrNobody, type TokenOptions } from './identities.ts';
 import { createJwtVerifier } from './jwt.ts';
 
 const log = createLogger({ service: 'api', level: 'silent' });
@@ -121,6 +121,35 @@ describe('a user of an organization', () => {
   test('whose token is bad learns that, not that the origin is wrong', async () => {
     const cookies = { portal_session: (await portalToken('acme', {})) + 'x' };
     expect(await codeOf(orgUser(tokens).authenticate(request({ method: 'POST', cookies })))).toBe('UNAUTHENTICATED');
+  });
+});
+
+describe('a user of an organization or nobody', () => {
+  test('is nobody without any credentials of its own', async () => {
+    expect(await orgUserOrNobody(tokens).authenticate(request({}))).toBeUndefined();
+    const foreign = { admin_session: await adminToken(), theme: 'dark' };
+    expect(await orgUserOrNobody(tokens).authenticate(request({ cookies: foreign }))).toBeUndefined();
+  });
+
+  test('is the user whose credentials came along', async () => {
+    const token = await portalToken('acme');
+    for (const sent of [{ bearer: token }, { cookies: { portal_session: token } }]) {
+      expect(await orgUserOrNobody(tokens).authenticate(request(sent))).toMatchObject({ sub: 'user-1', organization: { id: acme.id } });
+    }
+  });
+
+  test.each<[string, () => Promise<Sent>, string]>([
+    ['a bad token', () => Promise.resolve({ bearer: 'nonsense' }), 'UNAUTHENTICATED'],
+    ['a bad cookie', () => Promise.resolve({ cookies: { portal_session: 'nonsense' } }), 'UNAUTHENTICATED'],
+    ['an empty cookie', () => Promise.resolve({ cookies: { portal_session: '' } }), 'UNAUTHENTICATED'],
+    ['another kind of credentials', () => Promise.resolve({ headers: { authorization: 'Basic YTpi' } }), 'UNAUTHENTICATED'],
+    ['an expired token', async () => ({ bearer: await portalToken('acme', { exp: Math.floor(Date.now() / 1000) - 60 }) }), 'TOKEN_EXPIRED'],
+    ['a forged token', async () => ({ bearer: await signToken({ org: 'acme', role: 'member' }, 'x'.repeat(32)) }), 'UNAUTHENTICATED'],
+    ['a token of an administrator', async () => ({ bearer: await adminToken() }), 'FORBIDDEN'],
+    ['a token of an unknown organization', async () => ({ bearer: await portalToken('nobody') }), 'ORG_NOT_FOUND'],
+    ['a token of a deactivated organization', async () => ({ bearer: await portalToken('closed') }), 'ORG_DEACTIVATED'],
+  ])('is not nobody with %s', async (_case, sent, code) => {
+    expect(await codeOf(orgUserOrNobody(tokens).authenticate(request(await sent())))).toBe(code);
   });
 });
 

@@ -12,7 +12,7 @@ import { bearerToken, digestOf, isSameSecret } from './secrets.ts';
  */
 export interface Authenticator<Identity> {
   /** Name of the identity in the documents and in the authorization matrix. */
-  identity: 'public' | 'org user' | 'admin' | 'admin key' | 'ingest key' | 'webhook';
+  identity: 'public' | 'org user' | 'org user or nobody' | 'admin' | 'admin key' | 'ingest key' | 'webhook';
   /** Codes that `authenticate` may throw. */
   errors: readonly ErrorCode[];
   authenticate: (request: IncomingRequest) => Promise<Identity>;
@@ -58,6 +58,19 @@ export function orgUser(options: TokenOptions): Authenticator<OrgUser> {
       if (organization === undefined) throw new HttpError('ORG_NOT_FOUND', 'the organization of this token does not exist');
       if (!organization.isActive) throw new HttpError('ORG_DEACTIVATED', 'the organization is deactivated');
       return { sub: claims.sub, actor: claims.actor, role: claims.role, organization };
+    },
+  };
+}
+
+/** An organization's user, or undefined for a caller without any credentials; credentials that are no good are refused all the same. */
+export function orgUserOrNobody(options: TokenOptions): Authenticator<OrgUser | undefined> {
+  const user = orgUser(options);
+  return {
+    identity: 'org user or nobody',
+    errors: user.errors,
+    authenticate: async (request) => {
+      const carriesCredentials = request.header('authorization') !== undefined || request.cookie('portal_session') !== undefined;
+      return carriesCredentials ? user.authenticate(request) : undefined;
     },
   };
 }

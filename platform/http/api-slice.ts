@@ -1,4 +1,5 @@
 import type { Audit } from '../audit.ts';
+import type { ApiConfig } from '../config.ts';
 import type { Admin, Authenticator, OrgUser } from '../auth/identities.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { Logger } from '../log.ts';
@@ -8,12 +9,18 @@ import type { Clock } from '../time/utc-day.ts';
 
 /** What the API gives each slice. */
 export interface ApiDeps {
+  config: ApiConfig;
   /** Connected as observability_api: shows no row outside of withOrg. */
   orgPool: Pool;
   /** Connected as observability_admin: all organizations. For administrators only. */
   adminPool: Pool;
   directory: Directory;
-  auth: { orgUser: Authenticator<OrgUser>; admin: Authenticator<Admin>; adminKey: Authenticator<undefined> };
+  auth: {
+    orgUser: Authenticator<OrgUser>;
+    orgUserOrNobody: Authenticator<OrgUser | undefined>;
+    admin: Authenticator<Admin>;
+    adminKey: Authenticator<undefined>;
+  };
   audit: Audit;
   metrics: MetricsRegistry;
   log: Logger;

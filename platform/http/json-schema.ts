@@ -16,6 +16,18 @@ export interface SchemaComponents {
   all: () => Record<string, JsonSchema>;
 }
 
+const laterChecked = new WeakMap<z.core.$ZodType, z.ZodType>();
+
+/**
+ * A value that the handler checks with `schema` by itself, such as an item of a batch that may be bad without taking the others along. The
+ * document says what it should be; the route lets everything pass.
+ */
+export function checkedLater(schema: z.ZodType): z.ZodUnknown {
+  const anything = z.unknown();
+  laterChecked.set(anything, schema);
+  return anything;
+}
+
 const definitionsPrefix = '"#/$defs/';
 const componentsPrefix = '"#/components/schemas/';
 
@@ -23,7 +35,12 @@ export function createSchemaComponents(): SchemaComponents {
   const components = new Map<string, JsonSchema>();
 
   function convert(schema: z.ZodType, io: 'input' | 'output'): JsonSchema {
-    const text = JSON.stringify(z.toJSONSchema(schema, { io, override: adapt(io) }));
+    const override: Override = (context) => {
+      const later = laterChecked.get(context.zodSchema);
+      if (later !== undefined) Object.assign(context.jsonSchema, convert(later, io));
+      adapt(io)(context);
+    };
+    const text = JSON.stringify(z.toJSONSchema(schema, { io, override }));
     const { $schema: _dialect, $defs = {}, ...converted } = JSON.parse(text.replaceAll(definitionsPrefix, componentsPrefix)) as JsonSchema;
     for (const [name, definition] of Object.entries($defs)) keep(name, definition);
     return converted;
@@ -51,7 +68,9 @@ function endsInTransform(schema: z.ZodType): boolean {
   return schema instanceof z.ZodPipe && schema.out instanceof z.ZodTransform;
 }
 
-function adapt(io: 'input' | 'output'): NonNullable<Parameters<typeof z.toJSONSchema>[1]>['override'] {
+type Override = NonNullable<NonNullable<Parameters<typeof z.toJSONSchema>[1]>['override']>;
+
+function adapt(io: 'input' | 'output'): Override {
   return ({ zodSchema, jsonSchema }) => {
     for (const check of zodSchema._zod.def.checks ?? []) assertNoFlags(check._zod.def);
     if (io === 'output' && jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;

@@ -1,9 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { adminKey, ingestKey, publicCaller } from '../auth/identities.ts';
+import { adminKey, ingestKey, orgUser, orgUserOrNobody, publicCaller } from '../auth/identities.ts';
 import { createDirectory } from '../directory/directory.ts';
 import { createLogger } from '../log.ts';
 import { publicBody } from './body.ts';
+import { checkedLater } from './json-schema.ts';
 import { openApiDocument, withServers, type HttpService, type OpenApiDocument, type ResponseObject } from './openapi.ts';
 import { route, type Answer, type Route } from './route.ts';
 import { uuid } from './validation.ts';
@@ -116,6 +117,39 @@ describe('the document', () => {
       'text/plain': { schema: { type: 'string', contentMediaType: 'application/json', contentSchema: json } },
     });
     expect(Object.keys(document.paths['/v1/things']?.['post']?.requestBody?.content ?? {})).toContain('application/x-www-form-urlencoded');
+  });
+
+  test('names an item that its handler checks, as a component, and lets every item pass', () => {
+    const item = z.object({ text: z.string().transform((text) => text.length) }).meta({ id: 'Item', examples: [{ text: 'abc' }] });
+    const batch = z.object({ items: z.array(checkedLater(item)).max(3) });
+    const document = documentOf({ exporter: [{ ...form, body: { rule: publicBody, schema: batch } }] });
+    expect(document.paths['/v1/things']?.['post']?.requestBody?.content['application/json']?.schema).toMatchObject({
+      properties: { items: { type: 'array', maxItems: 3, items: { $ref: '#/components/schemas/Item' } } },
+    });
+    expect(document.components.schemas['Item']).toEqual({
+      type: 'object',
+      properties: { text: { type: 'string' } },
+      required: ['text'],
+      examples: [{ text: 'abc' }],
+    });
+    expect(batch.parse({ items: [{ text: 5 }, 'nothing'] })).toEqual({ items: [{ text: 5 }, 'nothing'] });
+  });
+
+  test('offers each credential that opens a route as an alternative, and none where callers without any are answered', () => {
+    const tokens = { verify: () => Promise.reject(new Error('nothing is verified here')), directory, allowedOrigins: [] };
+    const read = { ...thing, method: 'GET', responses: { 200: z.object({}) } } as const;
+    const document = documentOf({
+      api: [
+        route({ ...read, path: '/mine', operationId: 'readMine', identity: orgUser(tokens) }),
+        route({ ...read, path: '/either', operationId: 'readEither', identity: orgUserOrNobody(tokens) }),
+        route({ ...read, path: '/all', operationId: 'readAll', identity: publicCaller }),
+      ],
+    });
+    const user = [{ orgUserToken: [] }, { orgUserCookie: [] }];
+    expect(document.paths['/mine']?.['get']?.security).toEqual(user);
+    expect(document.paths['/either']?.['get']?.security).toEqual([...user, {}]);
+    expect(document.paths['/all']?.['get']?.security).toEqual([]);
+    expect(answer(document, '/either', 'get', 401)).toEqual(answer(document, '/mine', 'get', 401));
   });
 
   test('adds to the declared errors what the checks of a route may answer, each with its codes', () => {

@@ -174,7 +174,7 @@ function operationOf(route: DescribedRoute, { server, schemas, failures }: Surro
     summary: route.summary,
     ...(description === '' ? {} : { description }),
     servers: [server],
-    security: securityOf[route.identity].map((scheme) => ({ [scheme]: [] })),
+    security: securityOf[route.identity].map((scheme) => (scheme === 'none' ? {} : { [scheme]: [] })),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(route.body === undefined ? {} : { requestBody: { required: true, content: requestContent(route.body, schemas) } }),
     responses: { ...successesOf(route, schemas), ...failuresOf(route, failures) },
@@ -314,10 +314,11 @@ const limitHeaders = {
   'RateLimit-Reset': refTo('RateLimitReset'),
 };
 
-/** Any one of them is enough. */
-const securityOf: Record<DescribedRoute['identity'], (keyof typeof securitySchemes)[]> = {
+/** Any one of them is enough; `none` where the route answers callers without credentials too. */
+const securityOf: Record<DescribedRoute['identity'], (keyof typeof securitySchemes | 'none')[]> = {
   public: [],
   'org user': ['orgUserToken', 'orgUserCookie'],
+  'org user or nobody': ['orgUserToken', 'orgUserCookie', 'none'],
   admin: ['adminToken', 'adminCookie'],
   'admin key': ['adminKey'],
   'ingest key': ['ingestKey'],

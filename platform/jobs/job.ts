@@ -1,11 +1,13 @@
+import type { JobsConfig } from '../config.ts';
 import type { Logger } from '../log.ts';
 import type { Pool, Queryable } from '../postgres/pool.ts';
 import type { Clock } from '../time/utc-day.ts';
 
 /** When a job is due, in UTC. */
-export type Schedule = { every: 'minute' } | { every: 'hour' } | { every: 'day'; at: `${number}:${number}` };
+export type Schedule = { every: 'minute' | '5 minutes' | '15 minutes' | 'hour' } | { every: 'day'; at: `${number}:${number}` };
 
 export interface JobContext {
+  config: JobsConfig;
   pool: Pool;
   log: Logger;
   now: Clock;
@@ -24,7 +26,7 @@ export interface Job {
   run: (context: JobContext) => Promise<Readonly<Record<string, unknown>>>;
 }
 
-const secondsOf = { minute: 60, hour: 3600, day: 86_400 } as const;
+const secondsOf = { minute: 60, '5 minutes': 300, '15 minutes': 900, hour: 3600, day: 86_400 } as const;
 
 /** Planned time between two runs. */
 export function intervalSeconds({ every }: Schedule): number {

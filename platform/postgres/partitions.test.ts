@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import pg from 'pg';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
+import { jobsConfig } from '../../test/support/services.ts';
 import { waitUntil } from '../../test/support/wait-until.ts';
 import { createLogger } from '../log.ts';
 import { addDays, utcDayOf, type UtcDay } from '../time/utc-day.ts';
@@ -11,6 +12,8 @@ import {
   indexClosedPartitions,
   partitionHorizon,
   readPartitions,
+  type DropContext,
+  type Partition,
   type PartitionedTable,
 } from './partitions.ts';
 import { openPool, type Pool } from './pool.ts';
@@ -35,6 +38,13 @@ beforeAll(async () => {
 afterAll(async () => {
   await pool.end();
   await database.drop();
+});
+
+const dropping = (changes: Partial<DropContext> = {}): DropContext => ({
+  today,
+  config: jobsConfig(database),
+  signal: new AbortController().signal,
+  ...changes,
 });
 
 async function createTable(
@@ -63,7 +73,8 @@ async function addPartition(table: string, day: UtcDay): Promise<string> {
 }
 
 const dailyName = (table: string, day: UtcDay): string => `${table}_p${day.replaceAll('-', '')}`;
-const days = (from: number, to: number): UtcDay[] => Array.from({ length: to - from + 1 }, (_, index) => addDays(today, from + index));
+const daysAround = (from: number, to: number): UtcDay[] =>
+  Array.from({ length: to - from + 1 }, (_, index) => addDays(today, from + index));
 
 async function indexesOf(partition: string): Promise<string[]> {
   const rows = await database.query<{ indexname: string }>('select indexname from pg_indexes where tablename = $1 order by indexname', [
@@ -100,9 +111,9 @@ describe('the horizon', () => {
 describe('creating', () => {
   test('covers 8 days back to 14 days ahead, without gap, and repeats nothing', async () => {
     const table = await createTable('daily', { granularity: 'day' });
-    expect(await ensurePartitions(pool, table, today)).toEqual(days(-8, 14).map((day) => dailyName('daily', day)));
+    expect(await ensurePartitions(pool, table, today)).toEqual(daysAround(-8, 14).map((day) => dailyName('daily', day)));
     expect(await readPartitions(pool, 'daily')).toEqual(
-      days(-8, 14).map((day) => ({ partition: dailyName('daily', day), lower_bound: day, upper_bound: addDays(day, 1) })),
+      daysAround(-8, 14).map((day) => ({ partition: dailyName('daily', day), lower_bound: day, upper_bound: addDays(day, 1) })),
     );
     expect(await ensurePartitions(pool, table, today)).toEqual([]);
     for (const day of [addDays(today, -8), today, addDays(today, 14)]) {
@@ -140,7 +151,7 @@ describe('creating', () => {
   test('by several replicas at once makes each partition once, and none of them fails', async () => {
     const table = await createTable('shared', { granularity: 'day' });
     const made = await Promise.all(Array.from({ length: 4 }, () => ensurePartitions(pool, table, today)));
-    expect(made.flat().toSorted()).toEqual(days(-8, 14).map((day) => dailyName('shared', day)));
+    expect(made.flat().toSorted()).toEqual(daysAround(-8, 14).map((day) => dailyName('shared', day)));
   });
 
   test('does not wait for ingest, and ingest does not wait for it', async () => {
@@ -170,16 +181,66 @@ describe('dropping', () => {
       await addPartition('expiring', day);
       await database.query('insert into expiring values (1, $1, 1)', [day]);
     }
-    expect(await dropExpiredPartitions(pool, table, today)).toEqual([dailyName('expiring', oldest), dailyName('expiring', expired)]);
+    expect(await dropExpiredPartitions(pool, table, dropping())).toEqual([dailyName('expiring', oldest), dailyName('expiring', expired)]);
     expect(await database.query('select day from expiring')).toEqual([{ day: kept }]);
     expect(await database.query('select to_regclass($1) as gone', [dailyName('expiring', expired)])).toEqual([{ gone: null }]);
-    expect(await dropExpiredPartitions(pool, table, today)).toEqual([]);
+    expect(await dropExpiredPartitions(pool, table, dropping())).toEqual([]);
+  });
+
+  test('asks the configuration how long rows are kept', async () => {
+    const table = await createTable('configured', { granularity: 'day' });
+    const name = await addPartition('configured', addDays(today, -21));
+    const kept: PartitionedTable = { ...table, retentionDays: ({ WOOCOMMERCE_RETENTION_DAYS: days }) => days };
+    const keeping = (days: string): DropContext => dropping({ config: jobsConfig(database, { WOOCOMMERCE_RETENTION_DAYS: days }) });
+    expect(await dropExpiredPartitions(pool, kept, keeping('21'))).toEqual([]);
+    expect(await dropExpiredPartitions(pool, kept, keeping('20'))).toEqual([name]);
+  });
+
+  test('waits for what has to be done before, partition by partition, and keeps the one for which that fails, and all after it', async () => {
+    const table = await createTable('archived', { granularity: 'day', retentionDays: 20 });
+    await database.query('grant select on archived to observability_jobs');
+    const [first, second, third] = [-30, -29, -28].map((offset) => addDays(today, offset));
+    for (const day of [third, first, second]) if (day !== undefined) await addPartition('archived', day);
+    const seen: (Partition & { rows: number })[] = [];
+    const archived: PartitionedTable = {
+      ...table,
+      beforeDrop: async (db, partition) => {
+        const { rows } = await db.query<{ count: number }>('select count(*) as count from archived where day >= $1 and day < $2', [
+          partition.lower_bound,
+          partition.upper_bound,
+        ]);
+        seen.push({ ...partition, rows: rows[0]?.count ?? -1 });
+        if (partition.lower_bound === second) throw new Error('the disk is full');
+      },
+    };
+    for (const day of [first, second, third]) await database.query('insert into archived values (1, $1, 1), (2, $1, 1)', [day]);
+    await expect(dropExpiredPartitions(pool, archived, dropping())).rejects.toThrow('the disk is full');
+    expect(seen.map(({ lower_bound, rows }) => [lower_bound, rows])).toEqual([
+      [first, 2],
+      [second, 2],
+    ]);
+    expect(await database.query('select distinct day from archived order by day')).toEqual([{ day: second }, { day: third }]);
+  });
+
+  test('drops nothing once another replica may have taken over', async () => {
+    const table = await createTable('taken_over', { granularity: 'day', retentionDays: 20 });
+    await addPartition('taken_over', addDays(today, -30));
+    const lost = new AbortController();
+    const slow: PartitionedTable = {
+      ...table,
+      beforeDrop: () => {
+        lost.abort(new Error('another replica took over'));
+        return Promise.resolve();
+      },
+    };
+    await expect(dropExpiredPartitions(pool, slow, dropping({ signal: lost.signal }))).rejects.toThrow('another replica took over');
+    expect(await readPartitions(pool, 'taken_over')).toHaveLength(1);
   });
 
   test('is nothing for a table whose rows another job drops', async () => {
     const table = await createTable('elsewhere', { granularity: 'day' });
     await addPartition('elsewhere', addDays(today, -400));
-    expect(await dropExpiredPartitions(pool, table, today)).toEqual([]);
+    expect(await dropExpiredPartitions(pool, table, dropping())).toEqual([]);
   });
 });
 
@@ -260,11 +321,11 @@ describe('a lock that is not given', () => {
     await database.query(`alter function drop_partitions(text, date) set lock_timeout = '30ms'`);
     const reader = await hold('select from read');
     try {
-      expect(sqlStateOf(await dropExpiredPartitions(pool, table, today).catch((failure: unknown) => failure))).toBe('55P03');
+      expect(sqlStateOf(await dropExpiredPartitions(pool, table, dropping()).catch((failure: unknown) => failure))).toBe('55P03');
     } finally {
       await reader.release();
       await database.query(`alter function drop_partitions(text, date) set lock_timeout = '2s'`);
     }
-    expect(await dropExpiredPartitions(pool, table, today)).toHaveLength(1);
+    expect(await dropExpiredPartitions(pool, table, dropping())).toHaveLength(1);
   });
 });

@@ -1,3 +1,4 @@
+import type { JobsConfig } from '../config.ts';
 import type { UtcDay } from '../time/utc-day.ts';
 import { addDays } from '../time/utc-day.ts';
 import { sqlStateOf } from './errors.ts';
@@ -8,7 +9,16 @@ export interface PartitionedTable {
   table: string;
   granularity: 'day' | 'month';
   /** Rows are kept for so many days after the end of their partition. null: another job drops them. */
-  retentionDays: number | null;
+  retentionDays: number | null | ((config: JobsConfig) => number);
+  /** Runs for each partition before it is dropped; one that fails keeps it. */
+  beforeDrop?: (db: Queryable, partition: Partition, context: DropContext) => Promise<void>;
+}
+
+export interface DropContext {
+  today: UtcDay;
+  config: JobsConfig;
+  /** Aborted: nothing more may be dropped. */
+  signal: AbortSignal;
 }
 
 export interface Partition {
@@ -32,9 +42,22 @@ export async function ensurePartitions(db: Queryable, table: PartitionedTable, t
 }
 
 /** Drops every partition whose rows are all older than the retention; returns the names of those it dropped. */
-export async function dropExpiredPartitions(db: Queryable, table: PartitionedTable, today: UtcDay): Promise<string[]> {
-  if (table.retentionDays === null) return [];
-  return repeatWhileNamed(db, 'select drop_partitions($1, $2) as name', [table.table, addDays(today, -table.retentionDays)]);
+export async function dropExpiredPartitions(
+  db: Queryable,
+  { table, retentionDays, beforeDrop }: PartitionedTable,
+  context: DropContext,
+): Promise<string[]> {
+  if (retentionDays === null) return [];
+  const days = typeof retentionDays === 'number' ? retentionDays : retentionDays(context.config);
+  const before = addDays(context.today, -days);
+  // Oldest first, as drop_partitions takes them.
+  const expired = (await readPartitions(db, table)).filter(({ upper_bound }) => upper_bound <= before);
+  for (const partition of expired) {
+    await beforeDrop?.(db, partition, context);
+    context.signal.throwIfAborted();
+    await retryWhileLocked(() => db.query('select drop_partitions($1, $2)', [table, partition.upper_bound]));
+  }
+  return expired.map(({ partition }) => partition);
 }
 
 /** Builds the late indexes of every closed partition; returns the names of the partitions it indexed. */

@@ -281,6 +281,20 @@ describe('a transaction', () => {
     expect(await one(pool, 'select name from organizations where key = $1', [key])).toEqual({ name: 'rolled-back' });
   });
 
+  test('with a snapshot sees no change that another one commits meanwhile; without it, it does', async () => {
+    const pool = open({ max: 2 });
+    const { id } = await insertOrganization(database, { key: 'changing', name: 'before' });
+    const nameOf = (db: Queryable): Promise<unknown> => one(db, 'select name from organizations where id = $1', [id]);
+    const twice = (options?: { snapshot: boolean }): Promise<unknown[]> =>
+      pool.transaction(async (transaction) => {
+        const first = await nameOf(transaction);
+        await pool.query(`update organizations set name = name || '!' where id = $1`, [id]);
+        return [first, await nameOf(transaction)];
+      }, options);
+    expect(await twice({ snapshot: true })).toEqual([{ name: 'before' }, { name: 'before' }]);
+    expect(await twice()).toEqual([{ name: 'before!' }, { name: 'before!!' }]);
+  });
+
   test('whose connection broke tells of that, not of the rollback that failed', async () => {
     const pool = open();
     const failure = await pool

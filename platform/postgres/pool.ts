@@ -24,9 +24,14 @@ export interface Pool extends Queryable {
   /** Checks a connection out for `work`; it is destroyed, not reused, when `work` failed for a reason other than its data. */
   connect<T>(work: (connection: Queryable) => Promise<T>): Promise<T>;
   /** begin, `work`, commit; rolled back when `work` throws. After a deadlock or serialization failure `work` runs again, three times at most. */
-  transaction<T>(work: (transaction: Queryable) => Promise<T>): Promise<T>;
+  transaction<T>(work: (transaction: Queryable) => Promise<T>, options?: TransactionOptions): Promise<T>;
   counts(): PoolCounts;
   end(): Promise<void>;
+}
+
+export interface TransactionOptions {
+  /** Every statement sees the database as the first one did: for several reads that have to agree. */
+  snapshot?: boolean;
 }
 
 export interface PoolOptions {
@@ -126,7 +131,7 @@ export function openPool(options: PoolOptions): Pool {
   return {
     connect,
     query: (statement, values) => connect((connection) => connection.query(statement, values)),
-    transaction: (work) => retryAfterConflict(() => connect((connection) => runTransaction(connection, work))),
+    transaction: (work, transaction) => retryAfterConflict(() => connect((connection) => runTransaction(connection, work, transaction))),
     counts: () => ({
       idle: pool.idleCount,
       busy: pool.totalCount - pool.idleCount,
@@ -149,8 +154,12 @@ async function retryAfterConflict<T>(attempt: () => Promise<T>): Promise<T> {
   }
 }
 
-async function runTransaction<T>(connection: Queryable, work: (transaction: Queryable) => Promise<T>): Promise<T> {
-  await connection.query('begin');
+async function runTransaction<T>(
+  connection: Queryable,
+  work: (transaction: Queryable) => Promise<T>,
+  { snapshot = false }: TransactionOptions = {},
+): Promise<T> {
+  await connection.query(snapshot ? 'begin isolation level repeatable read' : 'begin');
   let result: T;
   try {
     result = await work(connection);
@@ -167,9 +176,14 @@ async function runTransaction<T>(connection: Queryable, work: (transaction: Quer
  * A transaction in which row-level security shows the rows of one organization only. The setting is local to the transaction:
  * a session setting would leak to the next user of the connection.
  */
-export function withOrg<T>(pool: Pool, orgId: number, work: (transaction: Queryable) => Promise<T>): Promise<T> {
+export function withOrg<T>(
+  pool: Pool,
+  orgId: number,
+  work: (transaction: Queryable) => Promise<T>,
+  options?: TransactionOptions,
+): Promise<T> {
   return pool.transaction(async (transaction) => {
     await transaction.query(`select set_config('app.org_id', $1, true)`, [String(orgId)]);
     return work(transaction);
-  });
+  }, options);
 }

@@ -21,6 +21,77 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/woocommerce/analytics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * WooCommerce operations of the own organization: figures of a period and the newest operations
+         * @description The period is the UTC days that end today. Without credentials the answer is empty.
+         */
+        get: operations["getWooCommerceAnalytics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/woocommerce/errors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Failed WooCommerce operations of the own organization, grouped by error type */
+        get: operations["getWooCommerceErrors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/woocommerce/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the shops of the own organization answer, asked now */
+        get: operations["getWooCommerceHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/woocommerce/trends": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** WooCommerce operations of the own organization, week over week */
+        get: operations["getWooCommerceTrends"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/docs": {
         parameters: {
             query?: never;
@@ -111,6 +182,26 @@ export interface paths {
          *     **For trusted servers.** It sends no CORS headers, so no page in a browser can call it, and neither can “Try it out” on this one: use curl.
          */
         post: operations["reportMessageDurations"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/ingest/woocommerce/operations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * WooCommerce operations of a chat backend; acknowledged after they are stored
+         * @description **For trusted servers.** It sends no CORS headers, so no page in a browser can call it, and neither can “Try it out” on this one: use curl.
+         */
+        post: operations["addWooCommerceOperations"];
         delete?: never;
         options?: never;
         head?: never;
@@ -501,6 +592,503 @@ export interface components {
             };
             requestId: string;
         };
+        /**
+         * @example {
+         *       "success": true,
+         *       "data": {
+         *         "metrics": [
+         *           {
+         *             "id": "7f1c9a52-3c1e-4c5b-9a55-0d6c7a3f2b10",
+         *             "operation": "search_products",
+         *             "duration_ms": 2067,
+         *             "success": true,
+         *             "error_type": null,
+         *             "error_message": null,
+         *             "domain": "shop.example",
+         *             "customer_config_id": "3d5f0c2e-9a41-4c0e-8d0b-52f5c1a7e611",
+         *             "user_agent": null,
+         *             "created_at": "2026-02-13T09:59:00.000Z"
+         *           }
+         *         ],
+         *         "stats": {
+         *           "total_operations": 17,
+         *           "success_rate": 64.7,
+         *           "avg_duration_ms": 833,
+         *           "p50_duration_ms": 130,
+         *           "p95_duration_ms": 2400,
+         *           "p99_duration_ms": 2400,
+         *           "operations_by_type": {
+         *             "search_products": 8,
+         *             "validate_coupon": 5,
+         *             "add_to_cart": 4
+         *           },
+         *           "errors_by_type": {
+         *             "ValidationError": 3,
+         *             "CouponInvalid": 2,
+         *             "NotFound": 1
+         *           }
+         *         },
+         *         "filters": {
+         *           "domain": "shop.example",
+         *           "days": 7,
+         *           "limit": 1
+         *         }
+         *       }
+         *     }
+         */
+        WooCommerceAnalytics: {
+            /** @constant */
+            success: true;
+            data: {
+                /** @description The newest operations, at most `limit` of them. */
+                metrics: {
+                    /** Format: uuid */
+                    id: string;
+                    /** @enum {string} */
+                    operation: "search_products" | "get_product_details" | "check_stock" | "get_stock_quantity" | "check_price" | "get_product_variations" | "get_product_categories" | "get_product_reviews" | "get_low_stock_products" | "check_order" | "get_shipping_info" | "get_shipping_methods" | "get_customer_orders" | "get_order_notes" | "check_refund_status" | "cancel_order" | "add_to_cart" | "get_cart" | "remove_from_cart" | "update_cart_quantity" | "apply_coupon_to_cart" | "get_payment_methods" | "validate_coupon" | "get_customer_insights" | "get_sales_report";
+                    duration_ms: number;
+                    success: boolean;
+                    /** @description Null of a success. */
+                    error_type: ("ValidationError" | "NotFound" | "OutOfStock" | "InvalidState" | "CouponInvalid" | "UpstreamError" | "Timeout" | "ConfigurationError" | "Unknown") | null;
+                    error_message: string | null;
+                    domain: string;
+                    /**
+                     * Format: uuid
+                     * @description Null when the organization has no such shop set up.
+                     */
+                    customer_config_id: string | null;
+                    user_agent: string | null;
+                    /**
+                     * Format: date-time
+                     * @description When it ended.
+                     */
+                    created_at: string;
+                }[];
+                /** @description Of all operations of the period, whatever the limit. */
+                stats: {
+                    total_operations: number;
+                    /** @description In percent; 0 of nothing. */
+                    success_rate: number;
+                    avg_duration_ms: number;
+                    /** @description Within 1 % of the exact percentile; 0 of nothing. */
+                    p50_duration_ms: number;
+                    /** @description Within 1 % of the exact percentile; 0 of nothing. */
+                    p95_duration_ms: number;
+                    /** @description Within 1 % of the exact percentile; 0 of nothing. */
+                    p99_duration_ms: number;
+                    /** @description Most frequent first. */
+                    operations_by_type: {
+                        [key: string]: number;
+                    };
+                    /** @description Failures, most frequent first. */
+                    errors_by_type: {
+                        [key: string]: number;
+                    };
+                };
+                filters: {
+                    domain?: string;
+                    /** @enum {string} */
+                    operation?: "search_products" | "get_product_details" | "check_stock" | "get_stock_quantity" | "check_price" | "get_product_variations" | "get_product_categories" | "get_product_reviews" | "get_low_stock_products" | "check_order" | "get_shipping_info" | "get_shipping_methods" | "get_customer_orders" | "get_order_notes" | "check_refund_status" | "cancel_order" | "add_to_cart" | "get_cart" | "remove_from_cart" | "update_cart_quantity" | "apply_coupon_to_cart" | "get_payment_methods" | "validate_coupon" | "get_customer_insights" | "get_sales_report";
+                    days: number;
+                    limit: number;
+                };
+            };
+        };
+        /**
+         * @example {
+         *       "success": true,
+         *       "data": {
+         *         "total_errors": 4,
+         *         "groups": [
+         *           {
+         *             "error_type": "ValidationError",
+         *             "count": 3,
+         *             "share": 75,
+         *             "first_seen": "2026-02-10T08:00:00.000Z",
+         *             "last_seen": "2026-02-13T09:00:00.000Z",
+         *             "operations": [
+         *               {
+         *                 "operation": "add_to_cart",
+         *                 "count": 2
+         *               },
+         *               {
+         *                 "operation": "check_stock",
+         *                 "count": 1
+         *               }
+         *             ],
+         *             "domains": [
+         *               {
+         *                 "domain": "shop.example",
+         *                 "count": 3
+         *               }
+         *             ],
+         *             "messages": [
+         *               {
+         *                 "message": "product # not found",
+         *                 "count": 2
+         *               }
+         *             ]
+         *           },
+         *           {
+         *             "error_type": "Timeout",
+         *             "count": 1,
+         *             "share": 25,
+         *             "first_seen": "2026-02-12T17:30:00.000Z",
+         *             "last_seen": "2026-02-12T17:30:00.000Z",
+         *             "operations": [
+         *               {
+         *                 "operation": "get_cart",
+         *                 "count": 1
+         *               }
+         *             ],
+         *             "domains": [
+         *               {
+         *                 "domain": "shop.example",
+         *                 "count": 1
+         *               }
+         *             ],
+         *             "messages": []
+         *           }
+         *         ],
+         *         "filters": {
+         *           "days": 7
+         *         }
+         *       }
+         *     }
+         */
+        WooCommerceErrors: {
+            /** @constant */
+            success: true;
+            data: {
+                total_errors: number;
+                groups: {
+                    /** @enum {string} */
+                    error_type: "ValidationError" | "NotFound" | "OutOfStock" | "InvalidState" | "CouponInvalid" | "UpstreamError" | "Timeout" | "ConfigurationError" | "Unknown";
+                    count: number;
+                    /** @description Of all failures, in percent. */
+                    share: number;
+                    /** Format: date-time */
+                    first_seen: string;
+                    /** Format: date-time */
+                    last_seen: string;
+                    operations: {
+                        /** @enum {string} */
+                        operation: "search_products" | "get_product_details" | "check_stock" | "get_stock_quantity" | "check_price" | "get_product_variations" | "get_product_categories" | "get_product_reviews" | "get_low_stock_products" | "check_order" | "get_shipping_info" | "get_shipping_methods" | "get_customer_orders" | "get_order_notes" | "check_refund_status" | "cancel_order" | "add_to_cart" | "get_cart" | "remove_from_cart" | "update_cart_quantity" | "apply_coupon_to_cart" | "get_payment_methods" | "validate_coupon" | "get_customer_insights" | "get_sales_report";
+                        count: number;
+                    }[];
+                    domains: {
+                        domain: string;
+                        count: number;
+                    }[];
+                    /** @description The most frequent ones; runs of digits are folded to `#` first. */
+                    messages: {
+                        message: string;
+                        count: number;
+                    }[];
+                }[];
+                filters: {
+                    domain?: string;
+                    /** @enum {string} */
+                    operation?: "search_products" | "get_product_details" | "check_stock" | "get_stock_quantity" | "check_price" | "get_product_variations" | "get_product_categories" | "get_product_reviews" | "get_low_stock_products" | "check_order" | "get_shipping_info" | "get_shipping_methods" | "get_customer_orders" | "get_order_notes" | "check_refund_status" | "cancel_order" | "add_to_cart" | "get_cart" | "remove_from_cart" | "update_cart_quantity" | "apply_coupon_to_cart" | "get_payment_methods" | "validate_coupon" | "get_customer_insights" | "get_sales_report";
+                    days: number;
+                };
+            };
+        };
+        /**
+         * @example {
+         *       "success": true,
+         *       "data": {
+         *         "overall_status": "degraded",
+         *         "healthy_domains": 1,
+         *         "total_domains": 2,
+         *         "health_checks": [
+         *           {
+         *             "domain": "old.example",
+         *             "status": "error",
+         *             "message": "HTTP 401",
+         *             "response_time_ms": 120,
+         *             "error_type": "ConfigurationError"
+         *           },
+         *           {
+         *             "domain": "shop.example",
+         *             "status": "healthy",
+         *             "message": "API responding",
+         *             "response_time_ms": 312,
+         *             "woocommerce_url": "https://shop.example"
+         *           }
+         *         ]
+         *       }
+         *     }
+         * @example {
+         *       "success": false,
+         *       "message": "No WooCommerce store configured",
+         *       "data": {
+         *         "configured_domains": [],
+         *         "health_checks": []
+         *       }
+         *     }
+         */
+        WooCommerceHealth: {
+            /** @constant */
+            success: true;
+            data: {
+                /** @enum {string} */
+                overall_status: "healthy" | "degraded" | "critical";
+                healthy_domains: number;
+                total_domains: number;
+                health_checks: {
+                    domain: string;
+                    /** @enum {string} */
+                    status: "healthy" | "error";
+                    message: string;
+                    response_time_ms: number;
+                    /** @description Of a shop that answers. */
+                    woocommerce_url?: string;
+                    /**
+                     * @description Of a shop that does not.
+                     * @enum {string}
+                     */
+                    error_type?: "ValidationError" | "NotFound" | "OutOfStock" | "InvalidState" | "CouponInvalid" | "UpstreamError" | "Timeout" | "ConfigurationError" | "Unknown";
+                }[];
+            };
+        } | {
+            /**
+             * @description No shop matches.
+             * @constant
+             */
+            success: false;
+            message: string;
+            data: {
+                configured_domains: string[];
+                health_checks: {
+                    domain: string;
+                    /** @enum {string} */
+                    status: "healthy" | "error";
+                    message: string;
+                    response_time_ms: number;
+                    /** @description Of a shop that answers. */
+                    woocommerce_url?: string;
+                    /**
+                     * @description Of a shop that does not.
+                     * @enum {string}
+                     */
+                    error_type?: "ValidationError" | "NotFound" | "OutOfStock" | "InvalidState" | "CouponInvalid" | "UpstreamError" | "Timeout" | "ConfigurationError" | "Unknown";
+                }[];
+            };
+        };
+        /**
+         * @example {
+         *       "id": "7f1c9a52-3c1e-4c5b-9a55-0d6c7a3f2b10",
+         *       "operation": "search_products",
+         *       "duration_ms": 412.7,
+         *       "success": true,
+         *       "domain": "shop.example",
+         *       "created_at": "2026-02-13T09:59:00.000Z"
+         *     }
+         * @example {
+         *       "operation": "check_order",
+         *       "duration_ms": 131,
+         *       "success": false,
+         *       "domain": "https://shop.example/",
+         *       "error_type": "NotFound",
+         *       "error_message": "no order 4711"
+         *     }
+         */
+        WooCommerceOperation: {
+            /**
+             * Format: uuid
+             * @description A repeat with the same `id` and `created_at` is a duplicate; without an id it is stored again.
+             */
+            id?: string;
+            /**
+             * @description One of the 25 operations.
+             * @enum {string}
+             */
+            operation: "search_products" | "get_product_details" | "check_stock" | "get_stock_quantity" | "check_price" | "get_product_variations" | "get_product_categories" | "get_product_reviews" | "get_low_stock_products" | "check_order" | "get_shipping_info" | "get_shipping_methods" | "get_customer_orders" | "get_order_notes" | "check_refund_status" | "cancel_order" | "add_to_cart" | "get_cart" | "remove_from_cart" | "update_cart_quantity" | "apply_coupon_to_cart" | "get_payment_methods" | "validate_coupon" | "get_customer_insights" | "get_sales_report";
+            /** @description Wall time; rounded to whole milliseconds. */
+            duration_ms: number;
+            success: boolean;
+            /**
+             * @description Host name of the shop. A URL is cut to its host name, in lower case.
+             * @example shop.example
+             */
+            domain: string;
+            /** @description Of a failure: an error type, or the name of an error, which is mapped to one; anything else is `Unknown`. */
+            error_type?: string;
+            /** @description Of a failure: cut to 1000 characters, e-mail addresses replaced. */
+            error_message?: string;
+            /** @description Cut to 512 characters. */
+            user_agent?: string;
+            /**
+             * Format: date-time
+             * @description When it ended. Over 7 days ago or over 5 minutes ahead, the time of receipt is stored.
+             */
+            created_at?: string;
+        };
+        /**
+         * @example {
+         *       "operations": [
+         *         {
+         *           "id": "7f1c9a52-3c1e-4c5b-9a55-0d6c7a3f2b10",
+         *           "operation": "search_products",
+         *           "duration_ms": 412.7,
+         *           "success": true,
+         *           "domain": "shop.example",
+         *           "created_at": "2026-02-13T09:59:00.000Z"
+         *         },
+         *         {
+         *           "operation": "check_order",
+         *           "duration_ms": 131,
+         *           "success": false,
+         *           "domain": "https://shop.example/",
+         *           "error_type": "NotFound",
+         *           "error_message": "no order 4711"
+         *         }
+         *       ]
+         *     }
+         */
+        WooCommerceOperationBatch: {
+            /** @description Judged one by one: a bad one is listed in the answer, the others are stored. */
+            operations: components["schemas"]["WooCommerceOperation"][];
+        };
+        /**
+         * @example {
+         *       "success": true,
+         *       "data": {
+         *         "accepted": 2,
+         *         "duplicates": 1,
+         *         "rejected": [
+         *           {
+         *             "index": 3,
+         *             "code": "UnknownOperation",
+         *             "message": "unknown operation: list_everything"
+         *           }
+         *         ]
+         *       }
+         *     }
+         */
+        WooCommerceOperationsAccepted: {
+            /** @constant */
+            success: true;
+            data: {
+                /** @description Operations stored. */
+                accepted: number;
+                /** @description Operations whose id is known: stored before, or twice in this body. */
+                duplicates: number;
+                /** @description Operations that were not stored, by index. Sending one again as it is changes nothing. */
+                rejected: {
+                    /** @description Position in the body. */
+                    index: number;
+                    /** @enum {string} */
+                    code: "UnknownOperation" | "ValidationError" | "ROW_REFUSED";
+                    message: string;
+                }[];
+            };
+        };
+        /**
+         * @example {
+         *       "success": true,
+         *       "data": {
+         *         "weeks": [
+         *           {
+         *             "week": 0,
+         *             "from": "2026-02-07",
+         *             "to": "2026-02-13",
+         *             "total_operations": 120,
+         *             "success_rate": 95.8,
+         *             "avg_duration_ms": 640,
+         *             "p50_duration_ms": 408,
+         *             "p95_duration_ms": 2101,
+         *             "p99_duration_ms": 2893
+         *           },
+         *           {
+         *             "week": 1,
+         *             "from": "2026-01-31",
+         *             "to": "2026-02-06",
+         *             "total_operations": 100,
+         *             "success_rate": 94,
+         *             "avg_duration_ms": 700,
+         *             "p50_duration_ms": 450,
+         *             "p95_duration_ms": 2187,
+         *             "p99_duration_ms": 3072
+         *           }
+         *         ],
+         *         "change": {
+         *           "total_operations_pct": 20,
+         *           "success_rate_points": 1.8,
+         *           "avg_duration_pct": -8.6,
+         *           "p95_duration_pct": -3.9
+         *         },
+         *         "by_operation": [
+         *           {
+         *             "operation": "search_products",
+         *             "current": 60,
+         *             "previous": 50,
+         *             "change_pct": 20
+         *           },
+         *           {
+         *             "operation": "get_cart",
+         *             "current": 40,
+         *             "previous": 50,
+         *             "change_pct": -20
+         *           },
+         *           {
+         *             "operation": "check_order",
+         *             "current": 20,
+         *             "previous": 0,
+         *             "change_pct": null
+         *           }
+         *         ],
+         *         "filters": {
+         *           "weeks": 2
+         *         }
+         *       }
+         *     }
+         */
+        WooCommerceTrends: {
+            /** @constant */
+            success: true;
+            data: {
+                /** @description Seven UTC days each, both ends included; week 0 ends today. */
+                weeks: {
+                    week: number;
+                    /** Format: date */
+                    from: string;
+                    /** Format: date */
+                    to: string;
+                    total_operations: number;
+                    /** @description In percent; 0 of nothing. */
+                    success_rate: number;
+                    avg_duration_ms: number;
+                    /** @description Within 1 % of the exact percentile; 0 of nothing. */
+                    p50_duration_ms: number;
+                    /** @description Within 1 % of the exact percentile; 0 of nothing. */
+                    p95_duration_ms: number;
+                    /** @description Within 1 % of the exact percentile; 0 of nothing. */
+                    p99_duration_ms: number;
+                }[];
+                /** @description Week 0 against week 1; null when there is nothing to compare with. */
+                change: {
+                    total_operations_pct: number | null;
+                    success_rate_points: number | null;
+                    avg_duration_pct: number | null;
+                    p95_duration_pct: number | null;
+                };
+                by_operation: {
+                    /** @enum {string} */
+                    operation: "search_products" | "get_product_details" | "check_stock" | "get_stock_quantity" | "check_price" | "get_product_variations" | "get_product_categories" | "get_product_reviews" | "get_low_stock_products" | "check_order" | "get_shipping_info" | "get_shipping_methods" | "get_customer_orders" | "get_order_notes" | "check_refund_status" | "cancel_order" | "add_to_cart" | "get_cart" | "remove_from_cart" | "update_cart_quantity" | "apply_coupon_to_cart" | "get_payment_methods" | "validate_coupon" | "get_customer_insights" | "get_sales_report";
+                    current: number;
+                    previous: number;
+                    change_pct: number | null;
+                }[];
+                filters: {
+                    domain?: string;
+                    /** @enum {string} */
+                    operation?: "search_products" | "get_product_details" | "check_stock" | "get_stock_quantity" | "check_price" | "get_product_variations" | "get_product_categories" | "get_product_reviews" | "get_low_stock_products" | "check_order" | "get_shipping_info" | "get_shipping_methods" | "get_customer_orders" | "get_order_notes" | "check_refund_status" | "cancel_order" | "add_to_cart" | "get_cart" | "remove_from_cart" | "update_cart_quantity" | "apply_coupon_to_cart" | "get_payment_methods" | "validate_coupon" | "get_customer_insights" | "get_sales_report";
+                    weeks: number;
+                };
+            };
+        };
     };
     responses: {
         /** @description Service Unavailable: `DATABASE_UNAVAILABLE`, `INGEST_OVERLOADED`, `SHUTTING_DOWN` */
@@ -863,6 +1451,152 @@ export interface operations {
             503: components["responses"]["DATABASE_UNAVAILABLE.SHUTTING_DOWN"];
         };
     };
+    getWooCommerceAnalytics: {
+        parameters: {
+            query?: {
+                /** @description Of this shop only: its host name, or a URL that holds it. */
+                domain?: string;
+                /** @description Of this operation only. */
+                operation?: "search_products" | "get_product_details" | "check_stock" | "get_stock_quantity" | "check_price" | "get_product_variations" | "get_product_categories" | "get_product_reviews" | "get_low_stock_products" | "check_order" | "get_shipping_info" | "get_shipping_methods" | "get_customer_orders" | "get_order_notes" | "check_refund_status" | "cancel_order" | "add_to_cart" | "get_cart" | "remove_from_cart" | "update_cart_quantity" | "apply_coupon_to_cart" | "get_payment_methods" | "validate_coupon" | "get_customer_insights" | "get_sales_report";
+                days?: number;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WooCommerceAnalytics"];
+                };
+            };
+            400: components["responses"]["VALIDATION_ERROR"];
+            401: components["responses"]["TOKEN_EXPIRED.UNAUTHENTICATED"];
+            403: components["responses"]["FORBIDDEN.ORG_DEACTIVATED"];
+            404: components["responses"]["ORG_NOT_FOUND"];
+            429: components["responses"]["RATE_LIMITED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.SHUTTING_DOWN"];
+        };
+    };
+    getWooCommerceErrors: {
+        parameters: {
+            query?: {
+                /** @description Of this shop only: its host name, or a URL that holds it. */
+                domain?: string;
+                /** @description Of this operation only. */
+                operation?: "search_products" | "get_product_details" | "check_stock" | "get_stock_quantity" | "check_price" | "get_product_variations" | "get_product_categories" | "get_product_reviews" | "get_low_stock_products" | "check_order" | "get_shipping_info" | "get_shipping_methods" | "get_customer_orders" | "get_order_notes" | "check_refund_status" | "cancel_order" | "add_to_cart" | "get_cart" | "remove_from_cart" | "update_cart_quantity" | "apply_coupon_to_cart" | "get_payment_methods" | "validate_coupon" | "get_customer_insights" | "get_sales_report";
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WooCommerceErrors"];
+                };
+            };
+            400: components["responses"]["VALIDATION_ERROR"];
+            401: components["responses"]["TOKEN_EXPIRED.UNAUTHENTICATED"];
+            403: components["responses"]["FORBIDDEN.ORG_DEACTIVATED"];
+            404: components["responses"]["ORG_NOT_FOUND"];
+            429: components["responses"]["RATE_LIMITED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.SHUTTING_DOWN"];
+        };
+    };
+    getWooCommerceHealth: {
+        parameters: {
+            query?: {
+                /** @description Of this shop only: its host name, or a URL that holds it. */
+                domain?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WooCommerceHealth"];
+                };
+            };
+            400: components["responses"]["VALIDATION_ERROR"];
+            401: components["responses"]["TOKEN_EXPIRED.UNAUTHENTICATED"];
+            403: components["responses"]["FORBIDDEN.ORG_DEACTIVATED"];
+            404: components["responses"]["ORG_NOT_FOUND"];
+            429: components["responses"]["RATE_LIMITED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.SHUTTING_DOWN"];
+        };
+    };
+    getWooCommerceTrends: {
+        parameters: {
+            query?: {
+                /** @description Of this shop only: its host name, or a URL that holds it. */
+                domain?: string;
+                /** @description Of this operation only. */
+                operation?: "search_products" | "get_product_details" | "check_stock" | "get_stock_quantity" | "check_price" | "get_product_variations" | "get_product_categories" | "get_product_reviews" | "get_low_stock_products" | "check_order" | "get_shipping_info" | "get_shipping_methods" | "get_customer_orders" | "get_order_notes" | "check_refund_status" | "cancel_order" | "add_to_cart" | "get_cart" | "remove_from_cart" | "update_cart_quantity" | "apply_coupon_to_cart" | "get_payment_methods" | "validate_coupon" | "get_customer_insights" | "get_sales_report";
+                weeks?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WooCommerceTrends"];
+                };
+            };
+            400: components["responses"]["VALIDATION_ERROR"];
+            401: components["responses"]["TOKEN_EXPIRED.UNAUTHENTICATED"];
+            403: components["responses"]["FORBIDDEN.ORG_DEACTIVATED"];
+            404: components["responses"]["ORG_NOT_FOUND"];
+            429: components["responses"]["RATE_LIMITED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.SHUTTING_DOWN"];
+        };
+    };
     getDocumentation: {
         parameters: {
             query?: never;
@@ -998,6 +1732,41 @@ export interface operations {
             413: components["responses"]["PAYLOAD_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             422: components["responses"]["ROW_REFUSED"];
+            429: components["responses"]["RATE_LIMITED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.INGEST_OVERLOADED.SHUTTING_DOWN"];
+        };
+    };
+    addWooCommerceOperations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WooCommerceOperationBatch"];
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WooCommerceOperationsAccepted"];
+                };
+            };
+            400: components["responses"]["INVALID_JSON.VALIDATION_ERROR"];
+            401: components["responses"]["INVALID_INGEST_KEY"];
+            413: components["responses"]["PAYLOAD_TOO_LARGE"];
+            415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["RATE_LIMITED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["DATABASE_UNAVAILABLE.INGEST_OVERLOADED.SHUTTING_DOWN"];
