@@ -1,5 +1,5 @@
 import { createAudit } from '../platform/audit.ts';
-import { admin, adminKey, orgUser } from '../platform/auth/identities.ts';
+import { admin, adminKey, orgUser, orgUserOrNobody } from '../platform/auth/identities.ts';
 import { createJwtVerifier } from '../platform/auth/jwt.ts';
 import type { ApiConfig } from '../platform/config.ts';
 import { createDirectory } from '../platform/directory/directory.ts';
@@ -47,10 +47,16 @@ export async function startApi(options: { config: ApiConfig; lifecycle: Lifecycl
   const directory = createDirectory({ db: pools.admin, now, log });
   const tokens = { verify: createJwtVerifier(jwtOptions(config, { now, log })), directory, allowedOrigins: config.CORS_ALLOWED_ORIGINS };
   const deps: ApiDeps = {
+    config,
     orgPool: pools.organization,
     adminPool: pools.admin,
     directory,
-    auth: { orgUser: orgUser(tokens), admin: admin(tokens), adminKey: adminKey(config.ADMIN_API_KEY) },
+    auth: {
+      orgUser: orgUser(tokens),
+      orgUserOrNobody: orgUserOrNobody(tokens),
+      admin: admin(tokens),
+      adminKey: adminKey(config.ADMIN_API_KEY),
+    },
     audit: createAudit({ metrics, log, actions: auditActions }),
     metrics,
     log,

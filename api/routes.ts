@@ -1,9 +1,10 @@
 import { widgetHealthAuditActions, widgetHealthReadRoutes } from '../features/widget-health/read-routes.ts';
+import { woocommerceAuditActions, woocommerceReadRoutes } from '../features/woocommerce/read-routes.ts';
 import type { ApiDeps } from '../platform/http/api-slice.ts';
 import type { Route } from '../platform/http/route.ts';
 
 /** The read side of every slice, one line each. */
-export const apiSlices: readonly ((deps: ApiDeps) => Route[])[] = [widgetHealthReadRoutes];
+export const apiSlices: readonly ((deps: ApiDeps) => Route[])[] = [widgetHealthReadRoutes, woocommerceReadRoutes];
 
 /** Audit actions of every slice, so that their failure counters exist from the start. */
-export const auditActions: readonly string[] = [...widgetHealthAuditActions];
+export const auditActions: readonly string[] = [...widgetHealthAuditActions, ...woocommerceAuditActions];

@@ -1,6 +1,7 @@
 import { widgetHealthIngest } from '../features/widget-health/ingest-routes.ts';
+import { woocommerceIngest } from '../features/woocommerce/ingest-routes.ts';
 import { alertsIngest } from '../platform/alerts/ingest-routes.ts';
 import type { ExporterDeps, ExporterSlice } from '../platform/http/exporter-slice.ts';
 
 /** The write side of every slice, one line each. */
-export const exporterSlices: readonly ((deps: ExporterDeps) => ExporterSlice)[] = [alertsIngest, widgetHealthIngest];
+export const exporterSlices: readonly ((deps: ExporterDeps) => ExporterSlice)[] = [alertsIngest, widgetHealthIngest, woocommerceIngest];

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import pg from 'pg';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
-import { runJobs, scrape } from '../test/support/services.ts';
+import { jobsConfig, runJobs, scrape } from '../test/support/services.ts';
 import { waitUntil } from '../test/support/wait-until.ts';
 import { intervalSeconds } from '../platform/jobs/job.ts';
 import { createLogger } from '../platform/log.ts';
@@ -171,7 +171,14 @@ test('job-runs-prune deletes what started more than 30 days ago, and never an op
   });
   const prune = allJobs.find(({ name }) => name === 'job-runs-prune');
   expect(prune?.schedule).toEqual({ every: 'day', at: '03:00' });
-  const result = await prune?.run({ pool, log, now: () => now, signal: new AbortController().signal, fence: () => Promise.resolve() });
+  const result = await prune?.run({
+    config: jobsConfig(database),
+    pool,
+    log,
+    now: () => now,
+    signal: new AbortController().signal,
+    fence: () => Promise.resolve(),
+  });
   await pool.end();
   expect(result).toEqual({ deleted: 1 });
   expect(await database.query('select job from job_runs order by job')).toEqual([{ job: 'kept' }, { job: 'open' }]);

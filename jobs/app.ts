@@ -54,7 +54,14 @@ export async function startJobs(options: { config: JobsConfig; lifecycle: Lifecy
     log,
   });
 
-  const runner: JobRunner = { pool: pools.work, databaseUrl: config.DATABASE_URL_JOBS, log, now, onFinished: runInstruments(metrics) };
+  const runner: JobRunner = {
+    config,
+    pool: pools.work,
+    databaseUrl: config.DATABASE_URL_JOBS,
+    log,
+    now,
+    onFinished: runInstruments(metrics),
+  };
   const running = new Set<Promise<void>>();
   const tick = async (): Promise<void> => {
     if (lifecycle.stopping) return;

@@ -10,7 +10,7 @@ import { freePort } from '../test/support/free-port.ts';
 import { unseal } from '../platform/auth/sealed.ts';
 import { digestOf } from '../platform/auth/secrets.ts';
 import { tryAdvisoryLock } from '../platform/postgres/advisory-lock.ts';
-import { createIngestKey, createOrganization } from './provisioning.ts';
+import { createIngestKey, createOrganization, setCustomerConfig } from './provisioning.ts';
 
 let database: TestDatabase;
 const encryptionKey = randomBytes(32);
@@ -44,6 +44,7 @@ function run(command: string, args: string[] = [], environment: Record<string, s
 
 const commands = [
   'chatbots-create',
+  'customer-configs-rotate-keys',
   'customer-configs-set',
   'ingest-keys-create',
   'ingest-keys-revoke',
@@ -267,6 +268,88 @@ describe.concurrent('customer-configs-set', () => {
     expect(stderr).toContain(message);
     expect(stderr).not.toContain('ck_0123');
     expect(await stored('refused.example.com')).toBeUndefined();
+  });
+});
+
+describe('customer-configs-rotate-keys', () => {
+  const next = randomBytes(32);
+  const after = { CONFIG_ENCRYPTION_KEY: next.toString('base64'), CONFIG_ENCRYPTION_KEY_PREVIOUS: encryptionKey.toString('base64') };
+  const rotate = (environment: Record<string, string>): Promise<Ended> => run('customer-configs-rotate-keys', [], environment);
+  const shops = 450;
+  let orgId: number;
+
+  const opened = async (domain: string, key: Buffer): Promise<string> => {
+    const [row] = await database.query<{ sealed: Buffer }>('select consumer_secret_enc as sealed from customer_configs where domain = $1', [
+      domain,
+    ]);
+    return unseal(row?.sealed ?? Buffer.of(), key, { orgId, domain, column: 'consumer_secret_enc' });
+  };
+  const audited = (): Promise<unknown[]> =>
+    database.query(`select actor, org_id, details from audit_logs where action = 'customer_configs.keys.rotate' order by id`);
+
+  beforeAll(async () => {
+    await database.query('delete from customer_configs');
+    orgId = (await createOrganization(database.db, { key: 'rotated', name: 'Rotated' })).id;
+    for (let shop = 0; shop < shops; shop += 1) {
+      const domain = `shop-${shop}.example`;
+      const credentials = { consumerKey: 'ck', consumerSecret: `cs_${shop}` };
+      await setCustomerConfig(database.db, {
+        orgKey: 'rotated',
+        domain,
+        woocommerceUrl: `https://${domain}`,
+        credentials,
+        // As if it had been cut short after a few.
+        encryptionKey: shop < 5 ? next : encryptionKey,
+      });
+    }
+    const bare = { orgKey: 'rotated', domain: 'bare.example', woocommerceUrl: 'https://bare.example', encryptionKey };
+    await setCustomerConfig(database.db, bare);
+  });
+
+  test('without the key before, it changes nothing and asks for it', async () => {
+    const { code, stdout, stderr } = await rotate({ CONFIG_ENCRYPTION_KEY: after.CONFIG_ENCRYPTION_KEY });
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(
+      /0 encrypted anew, 5 already were; the credentials of .*shop-7\.example.* cannot be opened: set CONFIG_ENCRYPTION_KEY_PREVIOUS/,
+    );
+    expect(await opened('shop-7.example', encryptionKey)).toBe('cs_7');
+    expect(await audited()).toEqual([]);
+  });
+
+  test('encrypts what is left, tells how far it is, leaves audit rows, and says so when there is nothing left', async () => {
+    const { code, stdout, stderr } = await rotate(after);
+    expect([code, stdout]).toEqual([0, '445 encrypted anew, 5 already were\n']);
+    expect(stderr).toBe('looked at 200 shops\nlooked at 400 shops\n');
+    for (const shop of [0, 5, 449]) expect(await opened(`shop-${shop}.example`, next)).toBe(`cs_${shop}`);
+    const rows = (await audited()) as { actor: string; org_id: null; details: { rotated: number } }[];
+    expect(rows.map(({ actor, org_id }) => [actor, org_id])).toEqual(rows.map(() => ['cli', null]));
+    expect(rows.reduce((sum, { details }) => sum + details.rotated, 0)).toBe(445);
+
+    expect(await rotate({ CONFIG_ENCRYPTION_KEY: after.CONFIG_ENCRYPTION_KEY })).toMatchObject({
+      code: 0,
+      stdout: '0 encrypted anew, 450 already were\n',
+    });
+    expect(await audited()).toEqual(rows);
+  });
+
+  test('encrypts the others when some cannot be opened, and names those', async () => {
+    const third = randomBytes(32);
+    await database.query(`update customer_configs set consumer_key_enc = '\\x01' where domain = 'shop-3.example'`);
+    const { code, stdout, stderr } = await rotate({
+      CONFIG_ENCRYPTION_KEY: third.toString('base64'),
+      CONFIG_ENCRYPTION_KEY_PREVIOUS: after.CONFIG_ENCRYPTION_KEY,
+    });
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain('449 encrypted anew, 0 already were; the credentials of shop-3.example cannot be opened: set them again');
+    expect(stderr).not.toContain('cs_');
+    expect(await opened('shop-3.example', next)).toBe('cs_3');
+    expect(await opened('shop-4.example', third)).toBe('cs_4');
+  });
+
+  test('refuses the same key twice', async () => {
+    const { code, stderr } = await rotate({ ...after, CONFIG_ENCRYPTION_KEY_PREVIOUS: after.CONFIG_ENCRYPTION_KEY });
+    expect(code).toBe(1);
+    expect(stderr).toContain('set it to the key before, or leave it out');
   });
 });
 

@@ -1,5 +1,7 @@
 import { widgetHealthJobs } from '../features/widget-health/jobs.ts';
 import { widgetHealthTables } from '../features/widget-health/tables.ts';
+import { woocommerceJobs } from '../features/woocommerce/jobs.ts';
+import { woocommerceTables } from '../features/woocommerce/tables.ts';
 import { alertJobs } from '../platform/alerts/jobs.ts';
 import type { Job } from '../platform/jobs/job.ts';
 import type { PartitionedTable } from '../platform/postgres/partitions.ts';
@@ -10,7 +12,7 @@ import { deleteOldRuns } from './runs.ts';
 const ingestBatches: PartitionedTable = { table: 'ingest_batches', granularity: 'day', retentionDays: 2 };
 
 /** Partitioned tables of every slice. */
-export const partitionedTables: readonly PartitionedTable[] = [ingestBatches, ...widgetHealthTables];
+export const partitionedTables: readonly PartitionedTable[] = [ingestBatches, ...widgetHealthTables, ...woocommerceTables];
 
 const runsKeptDays = 30;
 
@@ -22,4 +24,4 @@ const jobRunsPrune: Job = {
 };
 
 /** Everything that runs on a clock, one line per slice. */
-export const jobs: readonly Job[] = [partitionJob(partitionedTables), jobRunsPrune, ...alertJobs, ...widgetHealthJobs];
+export const jobs: readonly Job[] = [partitionJob(partitionedTables), jobRunsPrune, ...alertJobs, ...widgetHealthJobs, ...woocommerceJobs];

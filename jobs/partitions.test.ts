@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import pg from 'pg';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
+import { jobsConfig } from '../test/support/services.ts';
 import { createLogger } from '../platform/log.ts';
 import type { JobContext } from '../platform/jobs/job.ts';
 import { readPartitions, type PartitionedTable } from '../platform/postgres/partitions.ts';
@@ -41,7 +42,15 @@ afterAll(async () => {
 const visits: PartitionedTable = { table: 'visits', granularity: 'day', retentionDays: 30 };
 
 function context(overrides: Partial<JobContext> = {}): JobContext {
-  return { pool, log, now: () => now, signal: new AbortController().signal, fence: () => Promise.resolve(), ...overrides };
+  return {
+    config: jobsConfig(database),
+    pool,
+    log,
+    now: () => now,
+    signal: new AbortController().signal,
+    fence: () => Promise.resolve(),
+    ...overrides,
+  };
 }
 
 async function namesOf(table: string): Promise<string[]> {

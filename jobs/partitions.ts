@@ -15,22 +15,25 @@ export function partitionJob(tables: readonly PartitionedTable[]): Job {
     name: 'partitions-maintain',
     schedule: { every: 'hour' },
     summary: 'creates partitions ahead, indexes closed ones, drops expired ones',
-    run: async ({ pool, now, log, signal }) => {
+    run: async ({ config, pool, now, log, signal }) => {
       const today = utcDayOf(now());
       const result = { created: 0, indexed: 0, dropped: 0 };
-      const failures: unknown[] = [];
+      const failures: Error[] = [];
       for (const table of tables) {
         signal.throwIfAborted();
         try {
           result.created += (await ensurePartitions(pool, table, today)).length;
           result.indexed += (await indexClosedPartitions(pool, table)).length;
-          result.dropped += (await dropExpiredPartitions(pool, table, today)).length;
+          result.dropped += (await dropExpiredPartitions(pool, table, { today, config, signal })).length;
         } catch (error) {
           log.error({ error, table: table.table }, 'the partitions of a table could not be maintained');
-          failures.push(error);
+          failures.push(new Error(`${table.table}: ${error instanceof Error ? error.message : String(error)}`, { cause: error }));
         }
       }
-      if (failures.length > 0) throw new AggregateError(failures, `partitions of ${failures.length} table(s) could not be maintained`);
+      if (failures.length > 0) {
+        const reasons = failures.map(({ message }) => message).join('; ');
+        throw new AggregateError(failures, `partitions of ${failures.length} table(s) could not be maintained: ${reasons}`);
+      }
       return result;
     },
   };

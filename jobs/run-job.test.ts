@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
+import { jobsConfig } from '../test/support/services.ts';
 import { freePort } from '../test/support/free-port.ts';
 import { waitUntil } from '../test/support/wait-until.ts';
 import type { Job, JobContext, Schedule } from '../platform/jobs/job.ts';
@@ -88,6 +89,7 @@ interface Finished {
 
 function runnerOf(finished: Finished[] = []): JobRunner {
   return {
+    config: jobsConfig(database),
     pool,
     databaseUrl: database.url('observability_jobs'),
     log,

@@ -1,3 +1,4 @@
+import type { JobsConfig } from '../platform/config.ts';
 import type { Logger } from '../platform/log.ts';
 import { lastDueAt, type Job } from '../platform/jobs/job.ts';
 import { tryAdvisoryLock } from '../platform/postgres/advisory-lock.ts';
@@ -6,6 +7,7 @@ import type { Clock } from '../platform/time/utc-day.ts';
 import { beginRun, fenceRun, finishRun, readLastRun, type JobRun } from './runs.ts';
 
 export interface JobRunner {
+  config: JobsConfig;
   pool: Pool;
   /** The lock's session has a connection of its own. */
   databaseUrl: string;
@@ -55,13 +57,13 @@ export async function runJob(job: Job, runner: JobRunner, options: { force: bool
 }
 
 async function runLocked(job: Job, runner: JobRunner, attempt: number, lost: AbortSignal): Promise<RunOutcome> {
-  const { pool, now } = runner;
+  const { config, pool, now } = runner;
   const startedAt = performance.now();
   const runId = await beginRun(pool, job.name, attempt, now());
   const log = runner.log.child({ job: job.name, attempt });
   const seconds = (): number => (performance.now() - startedAt) / 1000;
   try {
-    const result = await job.run({ pool, now, log, signal: lost, fence: (transaction) => fenceRun(transaction, runId) });
+    const result = await job.run({ config, pool, now, log, signal: lost, fence: (transaction) => fenceRun(transaction, runId) });
     if (!(await finishRun(pool, runId, { status: 'succeeded', result }, now()))) throw new Error('this run lost its lease before it ended');
     log.info({ result, seconds: seconds() }, 'job succeeded');
     runner.onFinished?.(job.name, 'succeeded', seconds());

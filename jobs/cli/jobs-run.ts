@@ -22,9 +22,11 @@ await runCommand({
   run: async ({ job: name }) => {
     const job = jobs.find((known) => known.name === name);
     if (job === undefined) throw new ProvisioningError(`there is no job ${name}`);
-    const { DATABASE_URL_JOBS: databaseUrl } = readConfig('cli');
+    const config = readConfig('jobs');
     const log = createLogger({ service: 'cli', level: 'silent' });
-    const outcome = await withJobsDatabase((pool) => runJob(job, { pool, databaseUrl, log, now: systemClock }, { force: true }));
+    const outcome = await withJobsDatabase((pool) =>
+      runJob(job, { config, pool, databaseUrl: config.DATABASE_URL_JOBS, log, now: systemClock }, { force: true }),
+    );
     if (!outcome.ran) throw new ProvisioningError(`${name} runs elsewhere at this moment: try again when it has finished`);
     if (!outcome.succeeded) throw outcome.error;
     return [`${name} succeeded  ${JSON.stringify(outcome.result)}`];
