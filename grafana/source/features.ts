@@ -2,8 +2,10 @@ import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard';
 import type { FeatureName } from '../../features/names.ts';
 import type { UnplacedPanel } from './panels.ts';
 import { widgetHealth, widgetHealthAtAGlance } from './widget-health.ts';
+import { woocommerce, woocommerceAtAGlance } from './woocommerce.ts';
 
 /** A feature's own dashboard, whose uid is the feature's name, and its line in the overview. One line per feature. */
 export const featureDashboards: Readonly<Record<FeatureName, { dashboard: () => Dashboard; atAGlance: () => UnplacedPanel[] }>> = {
   'widget-health': { dashboard: widgetHealth, atAGlance: widgetHealthAtAGlance },
+  woocommerce: { dashboard: woocommerce, atAGlance: woocommerceAtAGlance },
 };

@@ -6,7 +6,7 @@ export interface LintExclusion {
   reason: string;
 }
 
-const recorded = 'recorded series are of the fleet or of an organization: they have neither job nor instance';
+const recorded = 'recorded series are of the fleet, of a class or of an organization: they have neither job nor instance';
 const alerts = 'ALERTS has the labels of the alert: few have a job or an instance, and a filter would hide the others';
 
 const withoutTarget: readonly Omit<LintExclusion, 'rule'>[] = [
@@ -38,6 +38,22 @@ const withoutTarget: readonly Omit<LintExclusion, 'rule'>[] = [
     panel,
     reason: recorded,
   })),
+  ...['Alerts over time', 'Alerts of $org and $store over time'].map((panel) => ({ dashboard: 'woocommerce', panel, reason: alerts })),
+  ...['overview', 'woocommerce'].flatMap((dashboard) =>
+    ['Organizations whose shops fail', 'Least budget left, 30 days', 'Burn rate of the shop budgets, 1 h'].map((panel) => ({
+      dashboard,
+      panel,
+      reason: recorded,
+    })),
+  ),
+  ...[
+    'How many at once',
+    'Error budgets by class',
+    'Organizations with failures in the last 15 minutes',
+    'Failing now',
+    'Duration now (p95)',
+    'Duration against a week ago',
+  ].map((panel) => ({ dashboard: 'woocommerce', panel, reason: recorded })),
 ];
 
 export const lintExclusions: readonly LintExclusion[] = ['target-job-rule', 'target-instance-rule'].flatMap((rule) =>

@@ -15,7 +15,12 @@ export const overview = (): Dashboard =>
     title: 'Overview',
     description: 'Is anything wrong, and where? Every figure leads on to the dashboard that explains it.',
     variables: [
-      labelVariable('org', 'Organization', `label_values({__name__=~"widget_org_.+_total", ${organizations}}, org)`, 'one or all'),
+      labelVariable(
+        'org',
+        'Organization',
+        `label_values({__name__=~"(widget|woocommerce)_org_.+_total", ${organizations}}, org)`,
+        'one or all',
+      ),
     ],
     alerts: 'alertname!="Watchdog", severity!="info"',
     rows: [isAnythingWrong(), ...featureNames.map(feature), services()],
@@ -34,7 +39,7 @@ label_join(
     ),
     "dashboard", "stack", "feature", "pipeline"
   ),
-  "subject", " ", "service", "job", "instance", "task", "endpoint", "table", "collector", "integration", "rule_group"
+  "subject", " ", "service", "job", "instance", "task", "endpoint", "table", "collector", "integration", "rule_group", "class", "store"
 )`;
 
 /** Keeps data source, time and organization. */

@@ -141,6 +141,7 @@ export interface Column {
   field: string;
   title: string;
   unit?: string;
+  decimals?: number;
   thresholds?: Thresholds;
   width?: number;
   links?: readonly dashboard.DashboardLink[];
@@ -153,17 +154,17 @@ export function table(spec: PanelSpec & { columns: readonly Column[]; sortBy: { 
   const builder = new tables.PanelBuilder().sortBy([
     new common.TableSortByFieldStateBuilder().displayName(sortBy.title).desc(sortBy.descending),
   ]);
+  // Before rows are joined: the name of a metric is a label, and would keep those of different metrics apart.
+  builder.withTransformation({ id: 'filterFieldsByName', options: { include: { names: columns.map(({ field }) => field) } } });
   if (spec.queries.length > 1) builder.withTransformation({ id: 'merge', options: {} });
-  builder
-    .withTransformation({ id: 'filterFieldsByName', options: { include: { names: columns.map(({ field }) => field) } } })
-    .withTransformation({
-      id: 'organize',
-      options: {
-        indexByName: Object.fromEntries(columns.map(({ field }, index) => [field, index])),
-        renameByName: Object.fromEntries(columns.map(({ field, title }) => [field, title])),
-        excludeByName: {},
-      },
-    });
+  builder.withTransformation({
+    id: 'organize',
+    options: {
+      indexByName: Object.fromEntries(columns.map(({ field }, index) => [field, index])),
+      renameByName: Object.fromEntries(columns.map(({ field, title }) => [field, title])),
+      excludeByName: {},
+    },
+  });
   for (const column of columns) {
     const properties = columnProperties(column);
     if (properties.length > 0) builder.overrideByName(column.title, properties);
@@ -171,9 +172,10 @@ export function table(spec: PanelSpec & { columns: readonly Column[]; sortBy: { 
   return complete(builder, spec, 'table');
 }
 
-function columnProperties({ unit, thresholds, width, links, words }: Column): dashboard.DynamicConfigValue[] {
+function columnProperties({ unit, decimals, thresholds, width, links, words }: Column): dashboard.DynamicConfigValue[] {
   return [
     ...(unit === undefined ? [] : [{ id: 'unit', value: unit }]),
+    ...(decimals === undefined ? [] : [{ id: 'decimals', value: decimals }]),
     ...(width === undefined ? [] : [{ id: 'custom.width', value: width }]),
     ...(links === undefined ? [] : [{ id: 'links', value: links }]),
     ...(words === undefined ? [] : [{ id: 'mappings', value: mappings(words) }]),

@@ -20,6 +20,7 @@ describe('thresholds', () => {
       );
     expect(new Set(factor('WidgetLoadSloBurn'))).toEqual(new Set([String(errorBudgets.loads)]));
     expect(new Set(factor('WidgetLatencySloBurn'))).toEqual(new Set([String(errorBudgets.latency)]));
+    expect(new Set(factor('WooCommerceSloBurn'))).toEqual(new Set([String(errorBudgets.operations)]));
     const bounds = rules.flatMap((rule) =>
       [...rule.expr.matchAll(/widget_bootloader_duration_seconds_bucket\{le="([\d.]+)"\}/g)].map(([, le]) => le),
     );

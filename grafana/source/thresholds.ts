@@ -21,7 +21,7 @@ const threshold = (
 ): AlertThreshold => ({ runbook, alert, severity, written, value });
 
 /** Share of the month's events that may miss an objective. */
-export const errorBudgets = { loads: 0.005, latency: 0.01 } as const;
+export const errorBudgets = { loads: 0.005, latency: 0.01, operations: 0.05 } as const;
 /** Slower than this misses the latency objective. */
 export const latencyObjectiveSeconds = 0.2;
 
@@ -40,6 +40,20 @@ export const alertThresholds = {
   orgFailureRatio: threshold('widget-health', 'WidgetOrgHealthSpike', 'error', '>= 0.2', 0.2),
   orgMismatches: threshold('widget-health', 'WidgetOrgHealthSpike', 'error', '>= 20', 20),
   orgSilentSeconds: threshold('widget-health', 'WidgetOrgSilent', 'info', '> 86400', 86_400),
+
+  shopFailureRatioWarning: threshold('woocommerce', 'WooCommerceFailureRateHigh', 'warning', '> 0.2', 0.2),
+  shopFailureRatioError: threshold('woocommerce', 'WooCommerceFailureRateHigh', 'error', '> 0.5', 0.5),
+  shopSlowSeconds: threshold('woocommerce', 'WooCommerceSlow', 'warning', '> 5', 5),
+  shopSlowerThanLastWeek: threshold('woocommerce', 'WooCommerceSlowerThanLastWeek', 'warning', '> 2 *', 2),
+  configurationErrors: threshold('woocommerce', 'WooCommerceConfigurationErrors', 'error', '> 0', 0),
+  storeDown: threshold('woocommerce', 'WooCommerceStoreDown', 'error', '== 0', 0),
+  storeSlowSeconds: threshold('woocommerce', 'WooCommerceStoreSlow', 'info', '> 2', 2),
+  figuresAgeSeconds: threshold('woocommerce', 'WooCommerceKpisStale', 'warning', '> 7200', 7200),
+  lowStock: threshold('woocommerce', 'WooCommerceLowStock', 'info', '> 0', 0),
+  shopBurnOver3Days: threshold('woocommerce', 'WooCommerceSloBurn', 'warning', '> 1 * 0.05', 1),
+  shopBurnOver1Day: threshold('woocommerce', 'WooCommerceSloBurn', 'warning', '> 3 * 0.05', 3),
+  shopBurnOver6Hours: threshold('woocommerce', 'WooCommerceSloBurn', 'critical', '> 6 * 0.05', 6),
+  shopBurnOver1Hour: threshold('woocommerce', 'WooCommerceSloBurn', 'critical', '> 14.4 * 0.05', 14.4),
 
   targetUp: threshold('stack', 'ObservabilityTargetDown', 'critical', '== 0', 0),
   databaseUp: threshold('stack', 'ObservabilityDatabaseDown', 'critical', '== 0', 0),
@@ -90,6 +104,16 @@ export const noneOf = (severity: AlertThreshold['severity']): Thresholds => ({
   ],
   alerts: [],
 });
+
+/** With less than a quarter left the runbook stops risky deployments. */
+export const budgetLeft: Thresholds = {
+  steps: [
+    { value: null, color: 'red' },
+    { value: 0, color: 'yellow' },
+    { value: 0.25, color: 'green' },
+  ],
+  alerts: [],
+};
 
 /** The alert's colour and runbook at a figure of another scale: a number of down targets where the rule asks of one whether it is up. */
 export const at = (value: number, alert: AlertThreshold): AlertThreshold => ({ ...alert, value });

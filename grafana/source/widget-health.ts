@@ -7,6 +7,7 @@ import {
   type AlertThreshold,
   alertThresholds as alerts,
   at,
+  budgetLeft,
   errorBudgets,
   latencyObjectiveSeconds,
   noThresholds,
@@ -399,7 +400,7 @@ function loadBudgetLeft(): UnplacedPanel {
     title: 'Load budget left, 30 days',
     description: `The objective: ${100 - errorBudgets.loads * 100} % of calls load. 100 % is untouched, 0 % is used up, below is missed. Over 30 days, or what Prometheus has kept of them.`,
     unit: 'percentunit',
-    thresholds: budgetThresholds,
+    thresholds: budgetLeft,
     alerts: [alerts.loadBurnOver1Hour],
     noValue: 'no loads',
     width: 4,
@@ -414,23 +415,13 @@ function latencyBudgetLeft(): UnplacedPanel {
     title: 'Latency budget left, 30 days',
     description: `The objective: ${100 - errorBudgets.latency * 100} % of loads take at most ${latencyObjectiveSeconds} s. Over 30 days, or what Prometheus has kept of them.`,
     unit: 'percentunit',
-    thresholds: budgetThresholds,
+    thresholds: budgetLeft,
     alerts: [alerts.latencyBurnOver1Hour],
     noValue: 'no loads',
     width: 4,
     queries: [query(`1 - (${all} - ${fast}) / (${all} > 0) / ${errorBudgets.latency}`, 'left')],
   });
 }
-
-/** With less than a quarter left the runbook stops risky deployments. */
-const budgetThresholds = {
-  steps: [
-    { value: null, color: 'red' },
-    { value: 0, color: 'yellow' },
-    { value: 0.25, color: 'green' },
-  ],
-  alerts: [],
-};
 
 function slowestLoads(): UnplacedPanel {
   return stat({
