@@ -10,6 +10,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 # npm checks the lock file against every workspace, also one that it does not install.
 COPY sdk/api-client/package.json sdk/api-client/
+COPY sdk/operations/package.json sdk/operations/
 
 FROM base AS build
 # No package needs its install script: bcrypt ships binaries for every platform, and PostgreSQL and Chromium are for tests.
@@ -22,6 +23,8 @@ COPY jobs/ jobs/
 COPY local/ local/
 COPY migrations/ migrations/
 COPY platform/ platform/
+# For the demo.
+COPY sdk/operations/ sdk/operations/
 RUN npm run build
 
 FROM base AS production-packages

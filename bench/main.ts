@@ -9,8 +9,10 @@ import { build } from './support/build.ts';
 import { startBenchCluster } from './support/cluster.ts';
 import { figureLine, isReached, type Figure } from './support/figures.ts';
 import { startLoad } from './support/load.ts';
+import { trackOperationBench } from './track-operation.ts';
+import { woocommerceBench } from './woocommerce.ts';
 
-const benches: readonly Bench[] = [ingestBench, orgSeriesBench, bootloaderBench, readsBench];
+const benches: readonly Bench[] = [ingestBench, orgSeriesBench, bootloaderBench, readsBench, woocommerceBench, trackOperationBench];
 
 const help = [
   'usage: npm run bench -- [--quick] [<name> ...]',

@@ -5,9 +5,11 @@ import type { Generator } from './generated-file.ts';
 import { kubernetes } from './kubernetes.ts';
 import { metricsPage } from './metrics-page.ts';
 import { openapi } from './openapi.ts';
+import { woocommerceOperations } from './woocommerce-operations.ts';
 
 /** Everything that is generated and committed, one line each, in the order in which one builds on another. */
 export const generators: Readonly<Record<string, Generator>> = {
+  'woocommerce operations': woocommerceOperations,
   openapi,
   'api-client': apiClient,
   dashboards,

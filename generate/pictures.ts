@@ -14,6 +14,7 @@ npm run pictures [-- options]
   --out=<folder>     [docs/images]
   --range=<time>     [30m] how much time before now is shown
   --org=<key>        [the first there is] the organization that is shown where a dashboard shows one
+  --store=<domain>   [the first there is] the shop of it that is shown
   --all-rows         opens the rows that are closed when a dashboard is opened
   --help             this text
 `;
@@ -25,6 +26,7 @@ async function main(): Promise<void> {
       out: { type: 'string', default: 'docs/images' },
       range: { type: 'string', default: '30m' },
       org: { type: 'string' },
+      store: { type: 'string' },
       'all-rows': { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
@@ -35,7 +37,10 @@ async function main(): Promise<void> {
   const options = {
     prometheus: connectPrometheus(values.prometheus),
     range: { end: Math.floor(Date.now() / 1000), seconds },
-    chosen: Object.fromEntries(values.org === undefined ? [] : [['org', values.org]]),
+    chosen: {
+      ...(values.org === undefined ? {} : { org: values.org }),
+      ...(values.store === undefined ? {} : { store: values.store }),
+    },
     allRows: values['all-rows'],
   };
   await mkdir(values.out, { recursive: true });

@@ -21,7 +21,7 @@ const plans = [
   {
     key: 'demo',
     name: 'Demo Shop',
-    shows: 'healthy',
+    shows: 'healthy, and so is its shop',
     allowedDomains: ['*.demo.example'],
     // The page at /docs loads this widget from localhost.
     allowLocalhost: true,
@@ -32,7 +32,7 @@ const plans = [
   {
     key: 'flaky',
     name: 'Flaky Furniture',
-    shows: 'all loads fail every few minutes',
+    shows: 'all loads fail every few minutes; its shop becomes slow, then fails',
     allowedDomains: ['www.flaky.example'],
     allowLocalhost: false,
     origin: 'https://www.flaky.example',
@@ -42,7 +42,7 @@ const plans = [
   {
     key: 'misconfigured',
     name: 'Misconfigured Media',
-    shows: 'its new domain is not in its list',
+    shows: 'its new domain is not in its list and has no shop; its shop is slow',
     allowedDomains: ['www.misconfigured.example'],
     allowLocalhost: false,
     origin: 'https://www.misconfigured.example',

@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { DemoOrganization } from './demo-data.ts';
+import { pause } from './pause.ts';
 
 export interface DemoTraffic {
   /** Resolves when the last request is answered. */
@@ -117,8 +117,4 @@ function oneOf(origins: string[]): string {
 /** Mostly a few hundred milliseconds, sometimes seconds: as answers of a chat backend are. */
 function messageDurationMs(): number {
   return Math.round(Math.exp(5 + Math.random() * 2) + (Math.random() < 0.03 ? 3000 : 0));
-}
-
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return delay(milliseconds, undefined, { signal }).catch(() => undefined);
 }

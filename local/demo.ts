@@ -1,35 +1,41 @@
 import { runCommand } from '../jobs/command-line.ts';
 import { readConfig } from '../platform/config.ts';
 import { createDemoData } from './demo-data.ts';
+import { startDemoShops } from './demo-shops.ts';
 import { startDemoTraffic } from './demo-traffic.ts';
 
 /** The demo of `npm start` for a stack that runs elsewhere: the compose profile `demo`. */
 await runCommand({
   name: 'demo',
   summary:
-    'Creates the demo organizations in the database of DATABASE_URL_JOBS and sends their traffic to an exporter until it is told to stop.',
+    'Creates the demo organizations in the database of DATABASE_URL_JOBS, runs their shops and sends their traffic to an exporter until it is told to stop.',
   flags: {
     exporter: {
       required: true,
       summary: 'URL of the public listener of an exporter, such as http://127.0.0.1:8081',
       check: (value) => (URL.canParse(value) ? undefined : 'must be a URL such as http://127.0.0.1:8081'),
     },
+    'shops-host': {
+      required: false,
+      summary: 'host name under which api and jobs reach this process, 127.0.0.1 when left out',
+      check: (value) => (URL.canParse(`http://${value}`) ? undefined : 'must be a host name such as demo'),
+    },
   },
-  run: async ({ exporter }) => {
+  run: async ({ exporter, 'shops-host': hostName }) => {
     const stopped = new Promise((resolve) => {
       process.once('SIGTERM', resolve);
       process.once('SIGINT', resolve);
     });
-    const { DATABASE_URL_JOBS: databaseUrl } = readConfig('cli');
+    const config = readConfig('jobs');
+    const { DATABASE_URL_JOBS: databaseUrl } = config;
+    const exporterUrl = new URL(exporter).origin;
+    const write = (name: string, line: string): void => console.log(`${name}: ${line}`);
     const organizations = await createDemoData({ databaseUrl, ingestKeys: {} });
     for (const { key, siteId, shows } of organizations) console.log(`${key}: site id ${siteId}; ${shows}`);
-    const traffic = startDemoTraffic(organizations, {
-      exporterUrl: new URL(exporter).origin,
-      databaseUrl,
-      write: (name, line) => console.log(`${name}: ${line}`),
-    });
+    const shops = await startDemoShops(organizations, { config, exporterUrl, ...(hostName === undefined ? {} : { hostName }), write });
+    const traffic = startDemoTraffic(organizations, { exporterUrl, databaseUrl, write });
     await stopped;
-    await traffic.stop();
+    await Promise.all([traffic.stop(), shops.stop()]);
     return ['stopped'];
   },
 });

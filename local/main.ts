@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { readConfig } from '../platform/config.ts';
 import { createDemoData, type DemoOrganization } from './demo-data.ts';
+import { startDemoShops } from './demo-shops.ts';
 import { startDemoTraffic } from './demo-traffic.ts';
 import { portsWithOffset } from './ports.ts';
 import { checkout } from './processes.ts';
 import { writeSecrets } from './secrets.ts';
-import { startStack, type Stack } from './stack.ts';
+import { serviceEnvironment, startStack, type Stack } from './stack.ts';
 import { demoSummary, stackSummary } from './summary.ts';
 
 const help = `Starts the whole stack on this machine, without Docker: PostgreSQL, exporter, api and jobs, with demo
@@ -18,7 +20,7 @@ npm start [-- options]
   --help             this text
 `;
 
-/** One Ctrl-C can arrive several times, from the terminal, npm and tsx; a later one is a second Ctrl-C. */
+/** One Ctrl-C can arrive several times, from the terminal and from npm; a later one is a second Ctrl-C. */
 const sameSignalWithinMs = 1000;
 
 function readArguments(args: string[]): { demo: boolean; portOffset: number; help: boolean } {
@@ -90,16 +92,14 @@ async function main(): Promise<number> {
     });
     try {
       const organizations = demo ? await demoOrganizations(stack) : [];
-      const traffic = startDemoTraffic(organizations, {
-        exporterUrl: `http://127.0.0.1:${stack.ports.exporter}`,
-        databaseUrl: stack.databaseUrl('observability_jobs'),
-        write,
-      });
+      const exporterUrl = `http://127.0.0.1:${stack.ports.exporter}`;
+      const shops = await startDemoShops(organizations, { config: readConfig('jobs', serviceEnvironment(stack)), exporterUrl, write });
+      const traffic = startDemoTraffic(organizations, { exporterUrl, databaseUrl: stack.databaseUrl('observability_jobs'), write });
       console.log(stackSummary(stack));
       if (demo) console.log(await demoSummary(stack, organizations));
       console.log('Ctrl-C stops everything.\n');
       if (!ending.signal.aborted) await new Promise((resolve) => ending.signal.addEventListener('abort', resolve));
-      await traffic.stop();
+      await Promise.all([traffic.stop(), shops.stop()]);
     } finally {
       await stack.stop();
     }

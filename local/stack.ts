@@ -175,6 +175,8 @@ export function serviceEnvironment(options: {
     ORG_TOKEN_SECRET: secrets.ORG_TOKEN_SECRET,
     CONFIG_ENCRYPTION_KEY: secrets.CONFIG_ENCRYPTION_KEY,
     IP_HASH_PEPPER: secrets.IP_HASH_PEPPER,
+    // The shops of the demo are on this machine.
+    WOOCOMMERCE_ALLOW_PRIVATE_HOSTS: 'true',
     PUBLIC_ENV: 'local',
   };
   // A variable and its _FILE twin exclude each other, as do a secret and a JWKS URL; and Prometheus here has no METRICS_TOKEN.

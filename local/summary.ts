@@ -58,6 +58,8 @@ export async function demoSummary(stack: Stack, organizations: DemoOrganization[
       'an administrator asks about all organizations',
       `curl -s -H 'Authorization: Bearer ${admin}' ${api}/internal/metrics/widget-health-summary`,
     ],
+    [`how the operations on its shop went`, `curl -s -H 'Authorization: Bearer ${member}' '${api}/api/woocommerce/analytics?limit=3'`],
+    ['whether its shop answers now', `curl -s -H 'Authorization: Bearer ${member}' ${api}/api/woocommerce/health`],
     ['Prometheus asks about each organization', `curl -s http://127.0.0.1:${ports.exporterMetrics}/metrics/orgs`],
   ];
   return [

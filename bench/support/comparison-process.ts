@@ -1,5 +1,8 @@
 import { bootloaderRoute, messagesRoute } from '../../features/widget-health/ingest-routes.ts';
 import { addMessageBatches, messagesEndpoint, type MessageOutcome, type MessageUnit } from '../../features/widget-health/ingest.ts';
+import { operationsRoute } from '../../features/woocommerce/ingest-routes.ts';
+import { addOperations, operationsEndpoint, type OperationOutcome, type OperationUnit } from '../../features/woocommerce/ingest.ts';
+import { createOrgCounts } from '../../features/woocommerce/org-counts.ts';
 import { alertsIngest } from '../../platform/alerts/ingest-routes.ts';
 import { readConfig } from '../../platform/config.ts';
 import { createDirectory } from '../../platform/directory/directory.ts';
@@ -9,7 +12,7 @@ import { listen } from '../../platform/http/server.ts';
 import { createLogger } from '../../platform/log.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../../platform/metrics/registry.ts';
 import { flushInstruments, ingestInstruments, stackMetrics } from '../../platform/metrics/stack.ts';
-import { createBatchWriter, type BatchWriter } from '../../platform/postgres/batch-writer.ts';
+import { createBatchWriter, type BatchWriter, type UnitFate } from '../../platform/postgres/batch-writer.ts';
 import { openPool, type Pool } from '../../platform/postgres/pool.ts';
 import { systemClock as now } from '../../platform/time/utc-day.ts';
 import { answerCalls } from './child.ts';
@@ -56,7 +59,16 @@ async function start(variant: Variant): Promise<{ url: string }> {
   const writer = variant === 'insert per request' ? insertingWriter(pool) : forgetfulWriter(deps, endpoint.committed, variant);
   const app = createApp({
     service: 'exporter',
-    routes: [...alertsIngest(deps).routes, bootloaderRoute(deps, () => undefined), messagesRoute(deps, { endpoint, writer })],
+    routes: [
+      ...alertsIngest(deps).routes,
+      bootloaderRoute(deps, () => undefined),
+      messagesRoute(deps, { endpoint, writer }),
+      operationsRoute(deps, {
+        endpoint: deps.ingest.endpoint(operationsEndpoint),
+        writer: operationByOperation(pool),
+        orgCounts: createOrgCounts(),
+      }),
+    ],
     log,
     metrics,
     now,
@@ -104,6 +116,20 @@ function insertingWriter(pool: Pool): Pick<Writer, 'submit'> {
     submit: async (units) => {
       const outcomes = await pool.connect((db) => addMessageBatches(db, units));
       return outcomes.map((outcome) => ({ refused: false, outcome }));
+    },
+  };
+}
+
+/** Each operation waits for a statement and a commit of its own; requests side by side keep every connection busy. */
+function operationByOperation(pool: Pool): Pick<BatchWriter<OperationUnit, OperationOutcome>, 'submit'> {
+  return {
+    submit: async (units) => {
+      const fates: UnitFate<OperationOutcome>[] = [];
+      for (const unit of units) {
+        const [outcome] = await pool.connect((db) => addOperations(db, [unit]));
+        fates.push(outcome === undefined ? { refused: true } : { refused: false, outcome });
+      }
+      return fates;
     },
   };
 }

@@ -2,7 +2,7 @@
 export interface Figure {
   name: string;
   value: number;
-  unit: 'x' | 'ms' | '%' | 'series' | 'answers';
+  unit: 'x' | 'ms' | '%' | 'series' | 'answers' | 'operations/s' | 'bytes';
   target: { atLeast: number } | { below: number } | { atMost: number };
 }
 

@@ -1,5 +1,6 @@
 import autocannon from 'autocannon';
 import { randomUUID } from 'node:crypto';
+import { operationNames } from '../../features/woocommerce/catalogue.ts';
 import { answerCalls } from './child.ts';
 import type { LoadCalls, LoadKind, LoadOptions, LoadResult } from './load.ts';
 import { percentile } from './statistics.ts';
@@ -46,6 +47,7 @@ function requestsOf(send: LoadKind): autocannon.Request[] {
       headers: { 'x-site-id': siteId, origin: send.origin },
     }));
   }
+  if (send.kind === 'operations') return operationRequests(send);
   const messages = JSON.stringify(
     Array.from({ length: send.messagesPerBatch }, (_, position) => ({
       duration_ms: 20 + position * 37,
@@ -58,4 +60,31 @@ function requestsOf(send: LoadKind): autocannon.Request[] {
     headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
     setupRequest: (request) => ({ ...request, body: `{"batchId":"${randomUUID()}","messages":${messages}}` }),
   }));
+}
+
+/** Every operation in turn, one in ten failed, durations spread as those of shops are; ids and moments as the SDK sends them. */
+function operationRequests({ ingestKeys, operationsPerBatch }: Extract<LoadKind, { kind: 'operations' }>): autocannon.Request[] {
+  return ingestKeys.map((key, shop) => {
+    const fixed = Array.from({ length: operationsPerBatch }, (_, position) =>
+      JSON.stringify({
+        operation: operationNames[position % operationNames.length],
+        duration_ms: Math.round(Math.exp(3.5 + ((position * 37) % 100) / 20)),
+        domain: `shop-${shop}.example`,
+        user_agent: 'Mozilla/5.0 (X11; Linux x86_64)',
+        ...(position % 10 === 0 ? { success: false, error_type: 'Timeout', error_message: 'no answer within 10 s' } : { success: true }),
+      }).slice(1),
+    );
+    return {
+      method: 'POST',
+      path: '/ingest/woocommerce/operations',
+      headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+      setupRequest: (request) => {
+        const at = new Date().toISOString();
+        return {
+          ...request,
+          body: `{"operations":[${fixed.map((rest) => `{"id":"${randomUUID()}","created_at":"${at}",${rest}`).join()}]}`,
+        };
+      },
+    };
+  });
 }

@@ -33,7 +33,7 @@ export interface ExporterCalls extends ProcessCalls {
  * What the exporter is compared with: the same application with one thing taken out. `no database, in groups` answers together whatever
  * arrived in one turn of the event loop, as a group commit does, which spares both sides of a connection many wake-ups.
  */
-export type Variant = 'no database' | 'no database, in groups' | 'insert per request' | 'no instrumentation';
+export type Variant = 'no database' | 'no database, in groups' | 'insert per request' | 'insert per operation' | 'no instrumentation';
 
 export interface ComparisonCalls extends ProcessCalls {
   start: { argument: Variant; result: Pick<Addresses, 'url'> };

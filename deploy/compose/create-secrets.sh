@@ -44,4 +44,8 @@ keep alertmanager-webhook-token "$(random 32)"
 keep metrics-token "$(random 32)"
 # 32 bytes in standard base64: its reader decodes it.
 keep config-encryption-key "$(head -c 32 /dev/urandom | base64 | tr -d '\n')"
+# The one before it, while stored credentials are re-encrypted; empty, which counts as none, at all other times.
+previous=$directory/config-encryption-key-previous
+[ -e "$previous" ] || : >"$previous"
+chmod 0444 "$previous"
 keep grafana-admin-password "$(random 24)"

@@ -14,6 +14,7 @@ test.each([
   [86_400 * 2.5, 's', undefined, '2.5 days'],
   [1536, 'bytes', undefined, '1.5 KiB'],
   [2.467, 'reqps', undefined, '2.47 req/s'],
+  [2.467, 'ops', undefined, '2.47 ops/s'],
 ])('%d in %s with %s decimals is %4$s', (value, unit, decimals, text) => {
   expect(formatValue(value, unit, decimals)).toBe(text);
 });

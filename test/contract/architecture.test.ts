@@ -43,7 +43,8 @@ const allowed: Record<string, string[]> = {
   exporter: ['exporter', 'features', 'platform'],
   api: ['api', 'features', 'platform'],
   jobs: ['jobs', 'features', 'platform'],
-  local: ['local', 'jobs', 'features', 'platform'],
+  // The demo records operations as users do.
+  local: ['local', 'jobs', 'features', 'platform', 'sdk'],
   sdk: ['sdk'],
   grafana: ['grafana', 'features'],
 };

@@ -60,6 +60,18 @@ const doors: Record<Route['identity'], Record<string, number | 'past'>> = {
     'member of a deactivated organization': 403,
     administrator: 403,
   },
+  'org user or nobody': {
+    nobody: 'past',
+    'member of the organization': 'past',
+    'owner by cookie': 'past',
+    'member of an unknown organization': 404,
+    'member of a deactivated organization': 403,
+    administrator: 403,
+    'admin key': 'past',
+    'wrong admin key': 'past',
+    'administrator by cookie': 'past',
+    'expired administrator': 401,
+  },
   admin: {
     administrator: 'past',
     'administrator by cookie': 'past',
@@ -118,6 +130,10 @@ describe('authorization matrix', () => {
     const known = [...exporter.app.routes, ...api.app.routes].map(({ method, path, identity }) => `${method} ${path}: ${identity}`);
     expect(known.toSorted()).toEqual([
       'GET /api/bootloader: public',
+      'GET /api/woocommerce/analytics: org user or nobody',
+      'GET /api/woocommerce/errors: org user',
+      'GET /api/woocommerce/health: org user',
+      'GET /api/woocommerce/trends: org user',
       'GET /docs/:file: public',
       'GET /docs: public',
       'GET /internal/metrics/widget-health-summary: admin',
@@ -125,6 +141,7 @@ describe('authorization matrix', () => {
       'GET /portal/widget/health: org user',
       'POST /ingest/alertmanager: webhook',
       'POST /ingest/widget/messages: ingest key',
+      'POST /ingest/woocommerce/operations: ingest key',
     ]);
     for (const { identity, errors, path } of [...exporter.app.routes, ...api.app.routes]) {
       if (identity !== 'public') expect(errors.map(statusOf), path).toContain(401);

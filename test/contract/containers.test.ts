@@ -41,7 +41,7 @@ const configurationOf: Readonly<Record<string, keyof typeof variables>> = {
   'jobs/main': 'jobs',
   'jobs/cli/migrate': 'migrate',
   'jobs/cli/role-logins-set': 'roleLogins',
-  'local/demo': 'cli',
+  'local/demo': 'jobs',
 };
 const knownVariables = new Set(
   Object.values(variables)
@@ -50,7 +50,7 @@ const knownVariables = new Set(
 );
 
 describe('docker-compose.yml', () => {
-  test.each(['', '--profile=demo', '--profile=scale', '--env-file=deploy/compose/scale.env'])(
+  test.each(['', '--profile=demo', '--profile=scale', '--env-file=deploy/compose/scale.env', '--env-file=deploy/compose/demo.env'])(
     'is accepted by docker-compose, called with "%s"',
     async (option) => {
       const options = option === '' ? [] : [option];
@@ -210,6 +210,28 @@ describe('the environment of our containers', () => {
   });
 });
 
+describe('deploy/compose/demo.env', () => {
+  test('lets api and jobs, and nothing without it, ask the shops of the demo, which opens their credentials with the same key', async () => {
+    const settings = await settingsOf('deploy/compose/demo.env');
+    expect(settings['COMPOSE_PROFILES']).toBe('demo');
+    const { services: withDemo } = await readComposeFile(settings);
+    const configOf = (
+      file: ComposeFile,
+      name: 'api' | 'jobs',
+    ): { WOOCOMMERCE_ALLOW_PRIVATE_HOSTS: boolean; CONFIG_ENCRYPTION_KEY?: string } =>
+      readConfig(name, withSecretsHere(file.services[name]?.environment ?? {}));
+    const demo = readConfig('jobs', withSecretsHere(withDemo['demo']?.environment ?? {}));
+    for (const name of ['api', 'jobs'] as const) {
+      expect(configOf({ ...compose, services: withDemo }, name), name).toMatchObject({
+        WOOCOMMERCE_ALLOW_PRIVATE_HOSTS: true,
+        CONFIG_ENCRYPTION_KEY: demo.CONFIG_ENCRYPTION_KEY,
+      });
+      expect(configOf(compose, name).WOOCOMMERCE_ALLOW_PRIVATE_HOSTS, name).toBe(false);
+    }
+    expect(withDemo['demo']?.command).toContain('--shops-host=demo');
+  });
+});
+
 describe('deploy/compose/create-secrets.sh', () => {
   test('makes every secret that docker-compose.yml mounts, and no other', async () => {
     expect((await readdir(secrets)).toSorted()).toEqual(
@@ -242,7 +264,10 @@ describe('deploy/compose/create-secrets.sh', () => {
   });
 
   test('writes what every reader takes as it is: no newline, no quote, no space', async () => {
-    for (const name of await readdir(secrets)) expect(await readFile(join(secrets, name), 'utf8'), name).toMatch(/^[\w:/@.=+-]+$/);
+    for (const name of await readdir(secrets)) {
+      const expected = name === 'config-encryption-key-previous' ? /^$/ : /^[\w:/@.=+-]+$/;
+      expect(await readFile(join(secrets, name), 'utf8'), name).toMatch(expected);
+    }
   });
 
   test('stays out of the repository and of the image', async () => {
@@ -301,13 +326,7 @@ describe('the configurations in deploy/compose', () => {
   });
 
   test('are the one of its profile', async () => {
-    const text = await read('deploy/compose/scale.env');
-    const settings = Object.fromEntries(
-      text
-        .split('\n')
-        .filter((line) => /^\w+=/.test(line))
-        .map((line) => line.split('=', 2) as [string, string]),
-    );
+    const settings = await settingsOf('deploy/compose/scale.env');
     expect(settings).toEqual({ COMPOSE_PROFILES: 'scale', PROMETHEUS_CONFIG: './deploy/compose/prometheus.scale.yml' });
     const { services: scaled } = await readComposeFile(settings);
     for (const name of ['prometheus', 'prometheus-2']) {
@@ -366,6 +385,11 @@ describe('the Dockerfile', () => {
     expect(ports).toEqual(new Set(['8080', '8081', '9464', '9465', '9466']));
   });
 });
+
+async function settingsOf(path: string): Promise<Record<string, string>> {
+  const lines = (await read(path)).split('\n').filter((line) => /^\w+=/.test(line));
+  return Object.fromEntries(lines.map((line) => line.split('=', 2) as [string, string]));
+}
 
 /** Nothing but what a process requires. */
 function minimalEnvironment(name: 'exporter' | 'api'): Record<string, string> {

@@ -286,6 +286,7 @@ test('the build has the document and the page too', { timeout: 90_000 }, async (
       'local',
       'migrations',
       'platform',
+      'sdk/operations',
       'package.json',
       'tsconfig.json',
       'tsconfig.build.json',

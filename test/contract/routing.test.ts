@@ -289,6 +289,16 @@ describe('a running Alertmanager with the shipped file', () => {
       source: { alertname: 'WidgetLatencySloBurn', severity: 'warning' },
       target: { alertname: 'WidgetLoadFailureRatioHigh', severity: 'warning' },
     },
+    {
+      because: 'a shop that does not answer is slow',
+      source: { alertname: 'WooCommerceStoreDown', severity: 'error', org: 'acme', store: 'a.example' },
+      target: { alertname: 'WooCommerceStoreSlow', severity: 'info', org: 'acme', store: 'a.example' },
+    },
+    {
+      because: 'what is slow is slower than it was',
+      source: { alertname: 'WooCommerceSlow', severity: 'warning', org: 'acme' },
+      target: { alertname: 'WooCommerceSlowerThanLastWeek', severity: 'warning', org: 'acme' },
+    },
     ...[
       'ObservabilityIngestUnavailable',
       'ObservabilityIngestQueueFilling',
@@ -401,6 +411,16 @@ describe('a running Alertmanager with the shipped file', () => {
       because: 'the other replica is alive',
       source: targetOf('exporter', 'a:9464'),
       target: targetOf('exporter-orgs', 'b:9464'),
+    },
+    {
+      because: 'another shop of the organization',
+      source: { alertname: 'WooCommerceStoreDown', severity: 'error', org: 'acme', store: 'a.example' },
+      target: { alertname: 'WooCommerceStoreSlow', severity: 'info', org: 'acme', store: 'b.example' },
+    },
+    {
+      because: 'operations may fail in another shop',
+      source: { alertname: 'WooCommerceStoreDown', severity: 'error', org: 'acme', store: 'a.example' },
+      target: { alertname: 'WooCommerceFailureRateHigh', severity: 'warning', org: 'acme' },
     },
     {
       because: 'organizations fail for reasons of their own',

@@ -126,7 +126,7 @@ describe('promtool', () => {
   });
 
   // Days of evaluations every 15 or 60 seconds: half a minute on two cores.
-  test.concurrent.each(unitTestPaths)('the unit tests of $name pass', { timeout: 240_000 }, async ({ path }) => {
+  test.concurrent.each(unitTestPaths)('the unit tests of $name pass', { timeout: 600_000 }, async ({ path }) => {
     await run(requireTool('promtool'), ['test', 'rules', path], { maxBuffer: 64 * 2 ** 20 }).catch((error: Error & { stdout?: string }) => {
       throw new Error(error.stdout ?? error.message, { cause: error });
     });

@@ -27,7 +27,8 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'image-'));
   await chmod(directory, 0o755);
   database = await createTestDatabase();
-  compose = await readComposeFile();
+  // As deploy/compose/demo.env sets it.
+  compose = await readComposeFile({ WOOCOMMERCE_ALLOW_PRIVATE_HOSTS: 'true' });
   secrets = await createSecrets();
   const names = ['EXPORTER_PORT', 'EXPORTER_METRICS_PORT', 'API_PORT', 'API_METRICS_PORT', 'JOBS_METRICS_PORT'] as const;
   ports = Object.fromEntries(await Promise.all(names.map(async (name) => [name, String(await restartPort())]))) as typeof ports;
@@ -137,16 +138,19 @@ describe('the image', () => {
       const authorization = `Bearer ${await readFile(join(secrets, 'metrics-token'), 'utf8')}`;
       const demo = runContainer('demo', ['dist/local/demo.js', `--exporter=${at('EXPORTER_PORT', '')}`]);
       await waitUntil(
-        async () =>
-          /^widget_loads_total [1-9]/m.test(
-            await (await fetch(at('EXPORTER_METRICS_PORT', '/metrics'), { headers: { authorization } })).text(),
-          ),
-        { within: 15_000, what: 'a widget that loads' },
+        async () => {
+          const metrics = await (await fetch(at('EXPORTER_METRICS_PORT', '/metrics'), { headers: { authorization } })).text();
+          return /^widget_loads_total [1-9]/m.test(metrics) && /^woocommerce_operations_total\{.*\} [1-9]/m.test(metrics);
+        },
+        { within: 15_000, what: 'a widget that loads and an operation on a shop' },
       );
       const secretFile = `--secret-file=${join(secrets, 'auth-jwt-secret')}`;
       const token = await runToEnd('demo', ['dist/local/demo-token.js', '--role=member', '--org=demo', secretFile]);
       const headers = { authorization: `Bearer ${token.output.trim()}` };
       expect((await fetch(at('API_PORT', '/portal/widget/health'), { headers })).status).toBe(200);
+      expect(await (await fetch(at('API_PORT', '/api/woocommerce/health'), { headers })).json()).toMatchObject({
+        data: { overall_status: 'healthy', total_domains: 1 },
+      });
 
       for (const container of [demo, ...containers]) {
         container.child.kill('SIGTERM');

@@ -20,7 +20,7 @@ const dashboard: Dashboard = {
   },
   panels: [],
 };
-const viewer = { scrapeSeconds: 15, chosen: 'acme' };
+const viewer = { scrapeSeconds: 15, chosen: { org: 'acme' } };
 
 test.each<[string, Partial<Target>, Partial<Panel>, string, number, number]>([
   ['rate(a{job=~"$job", org="$org"}[$__rate_interval])', {}, {}, 'rate(a{job=~".+", org="acme"}[60s])', 10_800, 16],

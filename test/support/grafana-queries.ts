@@ -15,8 +15,8 @@ export interface SentQuery {
 export interface Viewer {
   /** The datasource's scrape interval. */
   scrapeSeconds: number;
-  /** What is chosen where a variable has no value for all. */
-  chosen: string;
+  /** What is chosen, by variable, where one has no value for all. */
+  chosen: Readonly<Record<string, string>>;
 }
 
 /** Of a panel half as wide as a screen: Grafana asks for no more points than that. */
@@ -46,7 +46,12 @@ export function filledIn(
     interval: `${step}s`,
     rateInterval: `${Math.max(step + scraped, 4 * scraped)}s`,
     range: `${rangeSeconds}s`,
-    variables: Object.fromEntries(templating.list.map(({ name, allValue }) => [name, allValue ?? viewer.chosen])),
+    variables: Object.fromEntries(
+      templating.list.flatMap(({ name, allValue }) => {
+        const value = allValue ?? viewer.chosen[name];
+        return value === undefined ? [] : [[name, value]];
+      }),
+    ),
   });
 }
 

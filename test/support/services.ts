@@ -4,7 +4,7 @@ import { startApi, type Api } from '../../api/app.ts';
 import { startExporter, type Exporter } from '../../exporter/app.ts';
 import { startJobs, type Jobs } from '../../jobs/app.ts';
 import { createOrganization } from '../../jobs/provisioning.ts';
-import { readConfig } from '../../platform/config.ts';
+import { readConfig, type JobsConfig } from '../../platform/config.ts';
 import { Lifecycle } from '../../platform/lifecycle.ts';
 import { createLogger } from '../../platform/log.ts';
 import type { Clock } from '../../platform/time/utc-day.ts';
@@ -55,6 +55,11 @@ interface Running {
 }
 
 const realClock: Clock = () => new Date();
+
+/** What a job sees of the configuration. */
+export function jobsConfig(database: TestDatabase, overrides: Record<string, string | undefined> = {}): JobsConfig {
+  return readConfig('jobs', testEnvironment(database, overrides));
+}
 
 /** The exporter in this process, on free ports, with its directory loaded. */
 export async function runExporter(
