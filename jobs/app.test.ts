@@ -178,6 +178,7 @@ test('job-runs-prune deletes what started more than 30 days ago, and never an op
     now: () => now,
     signal: new AbortController().signal,
     fence: () => Promise.resolve(),
+    forced: false,
   });
   await pool.end();
   expect(result).toEqual({ deleted: 1 });

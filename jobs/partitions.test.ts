@@ -49,6 +49,7 @@ function context(overrides: Partial<JobContext> = {}): JobContext {
     now: () => now,
     signal: new AbortController().signal,
     fence: () => Promise.resolve(),
+    forced: false,
     ...overrides,
   };
 }

@@ -50,20 +50,25 @@ export async function runJob(job: Job, runner: JobRunner, options: { force: bool
     // Asked again under the lock: another replica may just have finished it.
     const attempt = options.force ? 1 : dueAttempt(job, await readLastRun(pool, job.name), now());
     if (attempt === undefined) return { ran: false, reason: 'not due' };
-    return await runLocked(job, runner, attempt, lock.lost);
+    return await runLocked(job, runner, { attempt, forced: options.force }, lock.lost);
   } finally {
     await lock.release();
   }
 }
 
-async function runLocked(job: Job, runner: JobRunner, attempt: number, lost: AbortSignal): Promise<RunOutcome> {
+async function runLocked(
+  job: Job,
+  runner: JobRunner,
+  { attempt, forced }: { attempt: number; forced: boolean },
+  lost: AbortSignal,
+): Promise<RunOutcome> {
   const { config, pool, now } = runner;
   const startedAt = performance.now();
   const runId = await beginRun(pool, job.name, attempt, now());
   const log = runner.log.child({ job: job.name, attempt });
   const seconds = (): number => (performance.now() - startedAt) / 1000;
   try {
-    const result = await job.run({ config, pool, now, log, signal: lost, fence: (transaction) => fenceRun(transaction, runId) });
+    const result = await job.run({ config, pool, now, forced, log, signal: lost, fence: (transaction) => fenceRun(transaction, runId) });
     if (!(await finishRun(pool, runId, { status: 'succeeded', result }, now()))) throw new Error('this run lost its lease before it ended');
     log.info({ result, seconds: seconds() }, 'job succeeded');
     runner.onFinished?.(job.name, 'succeeded', seconds());

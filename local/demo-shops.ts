@@ -60,7 +60,7 @@ const plans: readonly ShopPlan[] = [
     // It fails for longer than its alerts wait, and is well for long enough that they resolve.
     stages: [
       { mode: normal, minutes: 2 },
-      { mode: { kind: 'slow', delayMs: 6000 }, minutes: 3 },
+      { mode: { kind: 'slow', delayMs: 6000 }, minutes: 15 },
       { mode: { kind: 'failing', status: 500 }, minutes: 16 },
       { mode: normal, minutes: 20 },
     ],

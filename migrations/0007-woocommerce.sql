@@ -75,6 +75,9 @@ create table woocommerce_store_status (
   -- Consecutive failed checks: a shop that stays down is asked less often.
   failures integer not null default 0,
   kpis_at timestamptz,
+  -- The last attempt to read the figures, and how many have failed since they were read.
+  kpis_tried_at timestamptz,
+  kpi_failures integer not null default 0,
   currency text,
   orders jsonb,
   revenue_today numeric(14, 2),

@@ -43,6 +43,9 @@ describe('judgeOperation', () => {
     expect(stored({ success: false, error_message: message }).errorMessage).toBe(`${'x'.repeat(990)} [email]`);
     expect(stored({ success: false, error_message: 'x'.repeat(2000) }).errorMessage).toHaveLength(1000);
     expect(stored({ success: false, error_message: 'a\u0000b\ud800' }).errorMessage).toBe('ab\ufffd');
+    expect(stored({ success: false, error_message: `${'x'.repeat(3990)} ann@example.com ${'y'.repeat(2_000_000)}` }).errorMessage).toBe(
+      'x'.repeat(1000),
+    );
     expect(stored({ user_agent: 'u'.repeat(600) }).userAgent).toHaveLength(512);
   });
 
@@ -75,8 +78,18 @@ describe('judgeOperation', () => {
     });
   });
 
+  test('takes null for what may be left out', () => {
+    const nothing = { id: null, error_type: null, error_message: null, user_agent: null, created_at: null };
+    expect(stored({ ...nothing, success: false })).toMatchObject({
+      errorType: 'Unknown',
+      errorMessage: null,
+      userAgent: null,
+      createdAt: receivedAt,
+    });
+  });
+
   test.each([null, 5, 'text', [], undefined])('an item that is no object is rejected: %o', (item) => {
-    expect(judgeOperation(item, receivedAt)).toMatchObject({ code: 'ValidationError' });
+    expect(judgeOperation(item, receivedAt)).toEqual({ code: 'ValidationError', message: 'must be an object' });
   });
 });
 
@@ -86,6 +99,9 @@ describe('withoutEmails', () => {
     ['no order for <Ann.Smith+x@mail.example.co.uk>.', 'no order for <[email]>.'],
     ['a@b@c.de and e@f.gh', '[email] and [email]'],
     ['price @ 5.00', 'price @ 5.00'],
+    ['@john.doe@example.com asks', '[email] asks'],
+    ['"j d"@example.com', '"j d"[email]'],
+    ['/orders?email=john%40example.com', '[email]'],
   ])('%s becomes %s', (text, expected) => {
     expect(withoutEmails(text)).toBe(expected);
   });

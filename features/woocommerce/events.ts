@@ -12,18 +12,28 @@ const cut = (length: number) => z.string('must be a string').transform((text) =>
 
 /** Words are looked at one by one: a pattern for whole addresses takes quadratic time on text that is made for it. */
 const word = /[^\s<>()[\]"',;:]+/g;
+const atSign = /@|%40/i;
 const domainWithDot = /[^.]\.[^.]/;
 
 /** Addresses become `[email]`; what only looks like one goes with them. */
 export function withoutEmails(text: string): string {
   return text.replaceAll(word, (token) => {
-    const at = token.indexOf('@');
-    if (at < 1 || !domainWithDot.test(token.slice(at + 1))) return token;
+    const [, ...afterAt] = token.split(atSign);
+    if (!afterAt.some((part) => domainWithDot.test(part))) return token;
     return token.endsWith('.') ? '[email].' : '[email]';
   });
 }
 
 const longestMessage = 1000;
+/** Addresses are longer than what replaces them, so more is looked at than is kept; not all of it, which may be megabytes. */
+const longestLookedAt = 4000;
+
+function storedMessage(text: string): string {
+  // At a space: half an address would not be known for one.
+  const end = text.length > longestLookedAt ? text.lastIndexOf(' ', longestLookedAt) : text.length;
+  const lookedAt = text.slice(0, end > 0 ? end : longestLookedAt);
+  return withoutEmails(cleanText(lookedAt)).slice(0, longestMessage).toWellFormed();
+}
 
 const exampleOperation = {
   id: '7f1c9a52-3c1e-4c5b-9a55-0d6c7a3f2b10',
@@ -44,36 +54,39 @@ const exampleFailure = {
 
 /** One item of the body of POST /ingest/woocommerce/operations. */
 export const operationItem = z
-  .object({
-    id: uuid
-      .optional()
-      .meta({ description: 'A repeat with the same `id` and `created_at` is a duplicate; without an id it is stored again.' }),
-    operation: z.string('must be a string').meta({ enum: [...operationNames], description: 'One of the 25 operations.' }),
-    duration_ms: z
-      .number('must be a number')
-      .min(0, 'must be at least 0')
-      .max(86_400_000, 'must be at most 86400000')
-      .transform(Math.round)
-      .meta({ description: 'Wall time; rounded to whole milliseconds.' }),
-    success: z.boolean('must be true or false'),
-    domain: z
-      .string('must be a string')
-      .transform((text, context) => normaliseDomain(text) ?? refuse(context, 'must be a host name such as shop.example'))
-      .meta({ description: 'Host name of the shop. A URL is cut to its host name, in lower case.', examples: ['shop.example'] }),
-    error_type: cut(100)
-      .optional()
-      .meta({ description: 'Of a failure: an error type, or the name of an error, which is mapped to one; anything else is `Unknown`.' }),
-    error_message: z
-      .string('must be a string')
-      .transform((text) => withoutEmails(cleanText(text)).slice(0, longestMessage).toWellFormed())
-      .optional()
-      .meta({ description: 'Of a failure: cut to 1000 characters, e-mail addresses replaced.' }),
-    user_agent: cut(512).optional().meta({ description: 'Cut to 512 characters.' }),
-    created_at: z.iso
-      .datetime({ offset: true, error: 'must be a moment in ISO 8601 such as 2026-02-13T10:00:00Z' })
-      .optional()
-      .meta({ description: 'When it ended. Over 7 days ago or over 5 minutes ahead, the time of receipt is stored.' }),
-  })
+  .object(
+    {
+      id: uuid
+        .nullish()
+        .meta({ description: 'A repeat with the same `id` and `created_at` is a duplicate; without an id it is stored again.' }),
+      operation: z.string('must be a string').meta({ enum: [...operationNames], description: 'One of the 25 operations.' }),
+      duration_ms: z
+        .number('must be a number')
+        .min(0, 'must be at least 0')
+        .max(86_400_000, 'must be at most 86400000')
+        .transform(Math.round)
+        .meta({ description: 'Wall time; rounded to whole milliseconds.' }),
+      success: z.boolean('must be true or false'),
+      domain: z
+        .string('must be a string')
+        .transform((text, context) => normaliseDomain(text) ?? refuse(context, 'must be a host name such as shop.example'))
+        .meta({ description: 'Host name of the shop. A URL is cut to its host name, in lower case.', examples: ['shop.example'] }),
+      error_type: cut(100)
+        .nullish()
+        .meta({ description: 'Of a failure: an error type, or the name of an error, which is mapped to one; anything else is `Unknown`.' }),
+      error_message: z
+        .string('must be a string')
+        .transform(storedMessage)
+        .nullish()
+        .meta({ description: 'Of a failure: cut to 1000 characters, e-mail addresses replaced.' }),
+      user_agent: cut(512).nullish().meta({ description: 'Cut to 512 characters.' }),
+      created_at: z.iso
+        .datetime({ offset: true, error: 'must be a moment in ISO 8601 such as 2026-02-13T10:00:00Z' })
+        .nullish()
+        .meta({ description: 'When it ended. Over 7 days ago or over 5 minutes ahead, the time of receipt is stored.' }),
+    },
+    'must be an object',
+  )
   .meta({ id: 'WooCommerceOperation', examples: [exampleOperation, exampleFailure] });
 
 /** Body of POST /ingest/woocommerce/operations. Items are judged one by one (judgeOperation), so that a bad one does not take the others along. */
@@ -128,7 +141,7 @@ export function judgeOperation(item: unknown, receivedAt: Date): Operation | Rej
     operation,
     durationMs: rest.duration_ms,
     success,
-    errorType: success ? null : errorTypeOf(rest.error_type),
+    errorType: success ? null : errorTypeOf(rest.error_type ?? undefined),
     errorMessage: success ? null : (rest.error_message ?? null),
     domain: rest.domain,
     userAgent: rest.user_agent ?? null,
@@ -140,8 +153,8 @@ export function isRejection(judged: Operation | Rejection): judged is Rejection 
   return 'code' in judged;
 }
 
-function momentWithin(text: string | undefined, receivedAt: Date): Date {
-  if (text === undefined) return receivedAt;
+function momentWithin(text: string | null | undefined, receivedAt: Date): Date {
+  if (text === undefined || text === null) return receivedAt;
   const at = new Date(text);
   const ageMs = receivedAt.getTime() - at.getTime();
   return ageMs <= oldestMs && ageMs >= -newestMs ? at : receivedAt;

@@ -10,7 +10,7 @@ import { openPool, type Pool } from '../../platform/postgres/pool.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
 import { insertOrganization, jobsConfig } from '../../test/support/services.ts';
 import { waitUntil } from '../../test/support/wait-until.ts';
-import { isCheckDue, woocommerceJobs } from './jobs.ts';
+import { isDue, woocommerceJobs } from './jobs.ts';
 import { recordStoreFigures, recordStoreHealth } from './rollup.ts';
 
 const encryptionKey = randomBytes(32);
@@ -93,6 +93,7 @@ function run(name: 'health' | 'kpis', changes: Partial<JobContext> = {}, environ
     now: () => now,
     signal: new AbortController().signal,
     fence: () => Promise.resolve(),
+    forced: false,
     ...changes,
   });
 }
@@ -211,16 +212,20 @@ describe('woocommerce-store-health', () => {
       { domain: 'down.example', status: 'error', failures: 5 },
       { domain: 'up.example', checked_at: now },
     ]);
+    expect(await run('health', { forced: true })).toEqual({ checked: 2, healthy: 2 });
+    await database.query(
+      `update woocommerce_store_status set checked_at = checked_at - interval '5 minutes', status = 'error', failures = 5 where domain = 'down.example'`,
+    );
     await configure('down.example', `${shop.url}/`);
     await database.query(`update customer_configs set updated_at = $1 where domain = 'down.example'`, [now]);
     expect(await run('health')).toEqual({ checked: 2, healthy: 2 });
     expect(await statuses()).toMatchObject([{ domain: 'down.example', status: 'healthy', failures: 0 }, {}]);
   });
 
-  const isDue = (failures: number | null, minutesAgo: number | null): boolean => {
+  const isDueAfter = (failures: number | null, minutesAgo: number | null): boolean => {
     const at = new Date('2026-02-13T10:00:00Z');
-    const checked_at = minutesAgo === null ? null : new Date(at.getTime() - minutesAgo * minuteMs);
-    return isCheckDue({ failures, checked_at, updated_at: new Date('2026-01-01T00:00:00Z') }, at);
+    const lastAt = minutesAgo === null ? null : new Date(at.getTime() - minutesAgo * minuteMs);
+    return isDue({ failures, lastAt, changedAt: new Date('2026-01-01T00:00:00Z') }, 5 * minuteMs, at);
   };
 
   test.each([
@@ -233,7 +238,7 @@ describe('woocommerce-store-health', () => {
     ['failed a thousand times, half an hour ago', 1000, 30],
     ['failed five times, in the future', 5, -60],
   ])('a shop that %s is due', (_what, failures, minutesAgo) => {
-    expect(isDue(failures, minutesAgo)).toBe(true);
+    expect(isDueAfter(failures, minutesAgo)).toBe(true);
   });
 
   test.each([
@@ -241,7 +246,7 @@ describe('woocommerce-store-health', () => {
     ['five times, 15 minutes ago', 5, 15],
     ['a thousand times, 25 minutes ago', 1000, 25],
   ])('a shop that failed %s is not due', (_what, failures, minutesAgo) => {
-    expect(isDue(failures, minutesAgo)).toBe(false);
+    expect(isDueAfter(failures, minutesAgo)).toBe(false);
   });
 
   test('refuses hosts that are not on the public internet, unless that is allowed', async () => {
@@ -281,6 +286,28 @@ describe('woocommerce-store-kpis', () => {
   beforeEach(() => {
     // Orders are of UTC days: far from midnight, in which a run may fall.
     now = new Date('2026-02-13T10:00:00.000Z');
+  });
+
+  test('asks a shop less often that answers its check and not for its figures, until it is asked by hand', async () => {
+    const shop = await startShop({ mode: { kind: 'failing', status: 500 } });
+    await configure('half.example', shop.url);
+    await checkedBefore('half.example', {});
+    await database.query(`update customer_configs set updated_at = '2026-01-01'`);
+    const ranWith: unknown[] = [];
+    for (let runs = 0; runs < 6; runs += 1) {
+      ranWith.push(await run('kpis'));
+      now = new Date(now.getTime() + 15 * minuteMs);
+    }
+    const failed = { read: 0, failed: 1 };
+    const paused = { read: 0, failed: 0 };
+    // The fifth is half an hour after the fourth.
+    expect(ranWith).toEqual([failed, failed, failed, failed, paused, failed]);
+    expect(await statuses()).toMatchObject([{ kpi_failures: 5, kpis_at: null }]);
+
+    shop.setMode({ kind: 'normal' });
+    expect(await run('kpis')).toEqual(paused);
+    expect(await run('kpis', { forced: true })).toEqual({ read: 1, failed: 0 });
+    expect(await statuses()).toMatchObject([{ kpi_failures: 0, kpis_tried_at: now, kpis_at: now }]);
   });
   const order = (id: number, status: string, total: string, createdAt: string) => ({ id, status, total, createdAt: new Date(createdAt) });
 
@@ -333,7 +360,7 @@ describe('woocommerce-store-kpis', () => {
     now = new Date(now.getTime() + 15 * minuteMs);
     expect(await run('kpis')).toEqual({ read: 1, failed: 1 });
     const [after, fresh] = await statuses();
-    expect(after).toEqual(before);
+    expect(after).toEqual({ ...before, kpis_tried_at: now, kpi_failures: 1 });
     expect([after?.kpis_at, fresh?.kpis_at]).toEqual([readAt, now]);
     expect(logged).toHaveLength(1);
     expect(JSON.parse(logged[0] ?? '')).toMatchObject({ domain: 'failing.example', errorType: 'UpstreamError' });

@@ -1,6 +1,6 @@
 import { mapAtMost } from '../../platform/concurrency.ts';
 import type { Job } from '../../platform/jobs/job.ts';
-import { recordStoreFigures, recordStoreHealth } from './rollup.ts';
+import { recordFiguresFailure, recordStoreFigures, recordStoreHealth } from './rollup.ts';
 import { readWatchedStores, type WatchedStore } from './queries.ts';
 import { checksAtOnce, storeAccess } from './store-checks.ts';
 import { StoreError } from './store-api.ts';
@@ -8,22 +8,36 @@ import { checkStore, createCurrencyCache, readStoreFigures } from './store-clien
 
 const figuresAtOnce = 5;
 const checkEveryMs = 5 * 60_000;
-const longestPauseMs = 30 * 60_000;
+const figuresEveryMs = 15 * 60_000;
+const longestPauses = 6;
 /** A restart of a shop takes a few checks; only then is it asked less often. */
 const failuresBeforePause = 3;
 
-/**
- * Whether a shop is to be checked in this run. One that has not answered for a while is asked half as often with each failure, every half
- * hour at least, until somebody changes its settings. Its alert fires all the same: its state stays what it was.
- */
-export function isCheckDue(store: Pick<WatchedStore, 'checked_at' | 'updated_at' | 'failures'>, now: Date): boolean {
-  const { checked_at: checkedAt, updated_at: changedAt, failures } = store;
-  if (checkedAt === null || failures === null || failures <= failuresBeforePause || changedAt > checkedAt) return true;
-  const sinceMs = now.getTime() - checkedAt.getTime();
-  const pauseMs = Math.min(longestPauseMs, checkEveryMs * 2 ** (failures - failuresBeforePause));
-  // A run begins a little earlier or later than the one before. A check in the future means that the clock was set back since.
-  return sinceMs < 0 || sinceMs >= pauseMs - checkEveryMs / 2;
+interface Attempts {
+  lastAt: Date | null;
+  /** In a row, up to the last. */
+  failures: number | null;
+  /** Somebody who has just changed its settings wants to know. */
+  changedAt: Date;
 }
+
+/**
+ * Whether a shop is to be asked in this run. One that has failed for a while is asked half as often with each failure, every sixth run at
+ * least, until somebody changes its settings. Its alert fires all the same: its state stays what it was.
+ */
+export function isDue({ lastAt, failures, changedAt }: Attempts, everyMs: number, now: Date): boolean {
+  if (lastAt === null || failures === null || failures <= failuresBeforePause || changedAt > lastAt) return true;
+  const sinceMs = now.getTime() - lastAt.getTime();
+  const pauseMs = everyMs * Math.min(longestPauses, 2 ** (failures - failuresBeforePause));
+  // A run begins a little earlier or later than the one before. An attempt in the future means that the clock was set back since.
+  return sinceMs < 0 || sinceMs >= pauseMs - everyMs / 2;
+}
+
+const isCheckDue = ({ checked_at: lastAt, failures, updated_at: changedAt }: WatchedStore, now: Date): boolean =>
+  isDue({ lastAt, failures, changedAt }, checkEveryMs, now);
+
+const areFiguresDue = ({ kpis_tried_at: lastAt, kpi_failures: failures, updated_at: changedAt }: WatchedStore, now: Date): boolean =>
+  isDue({ lastAt, failures, changedAt }, figuresEveryMs, now);
 
 /** Kept by the process: the currency of a shop is asked once a day. */
 const currencies = createCurrencyCache();
@@ -34,8 +48,8 @@ export const woocommerceJobs: readonly Job[] = [
     name: 'woocommerce-store-health',
     schedule: { every: '5 minutes' },
     summary: 'asks every configured shop whether it answers',
-    run: async ({ config, pool, now, signal }) => {
-      const due = (await readWatchedStores(pool)).filter((store) => isCheckDue(store, now()));
+    run: async ({ config, pool, now, signal, forced }) => {
+      const due = (await readWatchedStores(pool)).filter((store) => forced || isCheckDue(store, now()));
       const access = { ...storeAccess(config), signal };
       const statuses = await mapAtMost(checksAtOnce, due, async (store) => {
         const health = await checkStore(store, access);
@@ -51,10 +65,13 @@ export const woocommerceJobs: readonly Job[] = [
     name: 'woocommerce-store-kpis',
     schedule: { every: '15 minutes' },
     summary: 'reads the key figures of shops whose last check was healthy',
-    run: async ({ config, pool, now, log, signal }) => {
-      const healthy = (await readWatchedStores(pool)).filter(({ status }) => status === 'healthy');
+    run: async ({ config, pool, now, log, signal, forced }) => {
+      const due = (await readWatchedStores(pool))
+        .filter((store) => store.status === 'healthy' && (forced || areFiguresDue(store, now())))
+        // Those that have not answered lately come last, where they keep nobody waiting.
+        .toSorted((left, right) => (left.kpi_failures ?? 0) - (right.kpi_failures ?? 0));
       const options = { ...storeAccess(config), signal, now, currencies, lowStockThreshold: config.WOOCOMMERCE_LOW_STOCK_THRESHOLD };
-      const outcomes = await mapAtMost(figuresAtOnce, healthy, async (store) => {
+      const outcomes = await mapAtMost(figuresAtOnce, due, async (store) => {
         try {
           const figures = await readStoreFigures(store, options);
           signal.throwIfAborted();
@@ -62,6 +79,7 @@ export const woocommerceJobs: readonly Job[] = [
           return true;
         } catch (error) {
           if (!(error instanceof StoreError)) throw error;
+          await recordFiguresFailure(pool, store, now());
           log.warn({ domain: store.domain, errorType: error.errorType, reason: error.message }, 'the figures of a shop could not be read');
           return false;
         }

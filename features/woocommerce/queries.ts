@@ -438,13 +438,16 @@ export interface WatchedStore extends StoreConfig {
   checked_at: Date | null;
   status: 'healthy' | 'error' | null;
   failures: number | null;
+  kpis_tried_at: Date | null;
+  kpi_failures: number | null;
 }
 
 /** Shops of all active organizations that have a URL; those that have not answered lately come last, where they keep nobody waiting. */
 export async function readWatchedStores(db: Queryable): Promise<WatchedStore[]> {
   const { rows } = await db.query<WatchedStore>(
     `select configs.id, configs.org_id, configs.domain, configs.woocommerce_url, configs.consumer_key_enc, configs.consumer_secret_enc,
-       configs.updated_at, states.checked_at, states.status, states.failures
+       configs.updated_at, states.checked_at, states.status, states.failures,
+       states.kpis_tried_at, states.kpi_failures
      from customer_configs configs
      join organizations on organizations.id = configs.org_id and organizations.is_active
      left join woocommerce_store_status states on states.org_id = configs.org_id and states.customer_config_id = configs.id

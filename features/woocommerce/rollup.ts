@@ -28,7 +28,7 @@ export async function recordStoreFigures(
 ): Promise<void> {
   await db.query(
     `update woocommerce_store_status as state set
-       kpis_at = $3, currency = $4, orders = $5, revenue_today = $6, revenue_yesterday = $7, orders_today = $8, low_stock_critical = $9,
+       kpis_at = $3, kpis_tried_at = $3, kpi_failures = 0, currency = $4, orders = $5, revenue_today = $6, revenue_yesterday = $7, orders_today = $8, low_stock_critical = $9,
        low_stock_warning = $10, abandoned = $11, truncated = $12
      where state.org_id = $1 and state.customer_config_id = $2`,
     [
@@ -45,5 +45,14 @@ export async function recordStoreFigures(
       JSON.stringify(figures.abandoned),
       figures.truncated,
     ],
+  );
+}
+
+/** The figures could not be read: those there are stay, and the next attempts come less often. */
+export async function recordFiguresFailure(db: Queryable, store: Pick<StoreConfig, 'id' | 'org_id'>, at: Date): Promise<void> {
+  await db.query(
+    `update woocommerce_store_status as state set kpis_tried_at = $3, kpi_failures = state.kpi_failures + 1
+     where state.org_id = $1 and state.customer_config_id = $2`,
+    [store.org_id, store.id, at],
   );
 }

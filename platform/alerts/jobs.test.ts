@@ -42,6 +42,7 @@ test('alerts-prune deletes what was resolved more than 90 days ago, at 03:10, an
     now: () => now,
     signal: new AbortController().signal,
     fence: () => Promise.resolve(),
+    forced: false,
   };
   expect(await prune?.run(context)).toEqual({ deleted: 1 });
   expect(await database.query('select fingerprint from alerts order by fingerprint')).toEqual([

@@ -11,6 +11,8 @@ export interface JobContext {
   pool: Pool;
   log: Logger;
   now: Clock;
+  /** By hand: what a run on the clock would put off is done now. */
+  forced: boolean;
   /** Aborted when another replica may take over: stop, nothing more may be written. */
   signal: AbortSignal;
   /** Throws when this run lost its lease. A job whose steps are not repeatable calls it in the transaction that makes them count. */

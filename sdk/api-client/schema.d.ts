@@ -899,7 +899,7 @@ export interface components {
              * Format: uuid
              * @description A repeat with the same `id` and `created_at` is a duplicate; without an id it is stored again.
              */
-            id?: string;
+            id?: string | null;
             /**
              * @description One of the 25 operations.
              * @enum {string}
@@ -914,16 +914,16 @@ export interface components {
              */
             domain: string;
             /** @description Of a failure: an error type, or the name of an error, which is mapped to one; anything else is `Unknown`. */
-            error_type?: string;
+            error_type?: string | null;
             /** @description Of a failure: cut to 1000 characters, e-mail addresses replaced. */
-            error_message?: string;
+            error_message?: string | null;
             /** @description Cut to 512 characters. */
-            user_agent?: string;
+            user_agent?: string | null;
             /**
              * Format: date-time
              * @description When it ended. Over 7 days ago or over 5 minutes ahead, the time of receipt is stored.
              */
-            created_at?: string;
+            created_at?: string | null;
         };
         /**
          * @example {

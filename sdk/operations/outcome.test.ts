@@ -61,9 +61,9 @@ describe('of an error', () => {
   });
 });
 
-test('texts are cut to 100 and 1000 UTF-16 units', () => {
+test('texts are cut to 100 and 1400 UTF-16 units', () => {
   const long = '😀'.repeat(50_000);
-  expect(outcomeOfResult({ success: false, error_type: long, message: long })).toEqual(failure(long.slice(0, 100), long.slice(0, 1000)));
-  expect(outcomeOfError({ name: 'n'.repeat(101), message: 'm'.repeat(1000) })).toEqual(failure('n'.repeat(100), 'm'.repeat(1000)));
+  expect(outcomeOfResult({ success: false, error_type: long, message: long })).toEqual(failure(long.slice(0, 100), long.slice(0, 1400)));
+  expect(outcomeOfError({ name: 'n'.repeat(101), message: 'm'.repeat(1400) })).toEqual(failure('n'.repeat(100), 'm'.repeat(1400)));
   expect(outcomeOfError('\ud800')).toEqual(failure(undefined, '\ud800'));
 });

@@ -1,5 +1,6 @@
 const longestErrorType = 100;
-const longestErrorMessage = 1000;
+/** The exporter keeps 1000, after it has replaced mail addresses: half an address at the end would not be known for one. */
+const longestErrorMessage = 1400;
 
 /** How an operation ended, as it is sent. The exporter maps the name of the error to its closed list. */
 export interface Outcome {

@@ -233,7 +233,7 @@ describe('the record', () => {
       Promise.resolve({ success: false, error_type: long, message: long }),
     );
     const { user_agent, error_type, error_message } = await onlyOperation();
-    expect([user_agent?.length, error_type?.length, error_message?.length]).toEqual([512, 100, 1000]);
+    expect([user_agent?.length, error_type?.length, error_message?.length]).toEqual([512, 100, 1400]);
   });
 
   test('takes a TypeError with a cause, as fetch throws it, for an upstream error', async () => {
