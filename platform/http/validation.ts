@@ -44,7 +44,7 @@ export const timestamp = z
 
 /** A UUID of any version in either case, answered in lower case. */
 export const uuid = z
-  .string('must be a UUID')
+  .string({ error: ({ input }) => (input === undefined ? undefined : 'must be a UUID') })
   .regex(/^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$/, 'must be a UUID')
   .meta({ format: 'uuid' })
   .transform((text) => text.toLowerCase());

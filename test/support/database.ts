@@ -3,6 +3,7 @@ import pg from 'pg';
 import { inject } from 'vitest';
 import type { DatabaseRole } from '../../local/database-roles.ts';
 import { types, type Queryable } from '../../platform/postgres/pool.ts';
+import { pooledQueries } from './pooled-queries.ts';
 
 export interface TestDatabase {
   readonly name: string;
@@ -11,6 +12,8 @@ export interface TestDatabase {
   query<Row extends pg.QueryResultRow = pg.QueryResultRow>(sql: string, parameters?: unknown[]): Promise<Row[]>;
   /** The same as a parameter of product functions. */
   db: Queryable;
+  /** Nobody sees what `work` does until all of it is done. */
+  transaction<T>(work: (db: Queryable) => Promise<T>): Promise<T>;
   /** An outage of this database alone: ends every connection and refuses new ones. */
   refuseConnections(): Promise<void>;
   acceptConnections(): Promise<void>;
@@ -35,10 +38,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   return {
     name,
     url,
-    async query<Row extends pg.QueryResultRow>(sql: string, parameters?: unknown[]) {
-      return (await pool.query<Row>(sql, parameters)).rows;
-    },
-    db: { query: (statement, parameters) => (typeof statement === 'string' ? pool.query(statement, parameters) : pool.query(statement)) },
+    ...pooledQueries(pool),
     async refuseConnections() {
       await runOnce(url('superuser', 'postgres'), `alter database ${name} allow_connections false`);
       await runOnce(url('superuser', 'postgres'), `select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`);

@@ -8,6 +8,7 @@ import { startPostgresCluster, type PostgresCluster, type StopMode } from '../..
 import { migrate } from '../../platform/postgres/migrate.ts';
 import { types } from '../../platform/postgres/pool.ts';
 import type { TestDatabase } from './database.ts';
+import { pooledQueries } from './pooled-queries.ts';
 import { restartPort } from './restart-port.ts';
 
 /** A migrated database on a server of its own, which a test may stop and start. */
@@ -59,10 +60,7 @@ export async function startDurableDatabase(): Promise<DurableDatabase> {
     name,
     url: (role) =>
       role === 'superuser' ? cluster.superuserUrl(name) : `postgresql://${role}:${rolePassword}@127.0.0.1:${cluster.port}/${name}`,
-    async query<Row extends pg.QueryResultRow = pg.QueryResultRow>(sql: string, parameters?: unknown[]) {
-      return (await pool.query<Row>(sql, parameters)).rows;
-    },
-    db: { query: (statement, parameters) => (typeof statement === 'string' ? pool.query(statement, parameters) : pool.query(statement)) },
+    ...pooledQueries(pool),
     stop: cluster.stop,
     start: cluster.start,
     refuseConnections: () => cluster.stop('fast'),

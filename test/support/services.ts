@@ -153,13 +153,16 @@ export async function insertOrganization(
   database: TestDatabase,
   organization: { key: string; name?: string; allowedDomains?: string[]; columns?: Record<string, unknown> },
 ): Promise<{ id: number; key: string; siteId: string }> {
-  const created = await createOrganization(database.db, {
-    key: organization.key,
-    name: organization.name ?? organization.key,
-    allowedDomains: organization.allowedDomains ?? [],
+  // In one transaction: an exporter that reads its directory just then would keep half an organization for a minute.
+  return database.transaction(async (db) => {
+    const created = await createOrganization(db, {
+      key: organization.key,
+      name: organization.name ?? organization.key,
+      allowedDomains: organization.allowedDomains ?? [],
+    });
+    for (const [column, value] of Object.entries(organization.columns ?? {})) {
+      await db.query(`update organizations set ${column} = $2 where id = $1`, [created.id, value]);
+    }
+    return created;
   });
-  for (const [column, value] of Object.entries(organization.columns ?? {})) {
-    await database.query(`update organizations set ${column} = $2 where id = $1`, [created.id, value]);
-  }
-  return created;
 }
