@@ -13,6 +13,16 @@ npm run generate [-- options]
 
 const checkout = join(import.meta.dirname, '..');
 
+/** Undefined for a file that is not there yet. */
+async function readCommitted(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: { check: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } });
   if (values.help) {
@@ -22,7 +32,7 @@ async function main(): Promise<number> {
   let stale = 0;
   for (const [name, generate] of Object.entries(generators)) {
     for (const { path, text } of await generate()) {
-      const committed = await readFile(join(checkout, path), 'utf8').catch(() => undefined);
+      const committed = await readCommitted(join(checkout, path));
       if (committed === text) continue;
       stale += 1;
       console.log(`${values.check ? 'not fresh' : 'written'}: ${path} (${name})`);
