@@ -14,8 +14,11 @@ import {
   type Variable,
 } from '../support/dashboard-files.ts';
 import { anchorsOf } from '../support/markdown.ts';
+import { metricCatalogue } from '../support/metric-catalogue.ts';
+import { parsePromql } from '../support/promql.ts';
 import { type AlertRule, readPrometheusConfig, readRulesFiles, type RulesFile } from '../support/rule-files.ts';
 import { asking, foundIn, withAlert, withDashboard, withPanel, written } from './observability/broken-copies.ts';
+import { catalogueFindings } from './observability/catalogue-findings.ts';
 import { lintFindings, unexcused } from './observability/lint-findings.ts';
 import { dashboardQueries, readQueries, ruleQueries } from './observability/queries.ts';
 import { queryFindings } from './observability/query-findings.ts';
@@ -274,4 +277,15 @@ describe('the dashboards go red when one of them', () => {
     const renamed = withDashboard(dashboards, 'stack', () => ({ uid: 'stack-2' }));
     expect(foundIn(renamed, dashboards, everyFinding)).toContain("stack: its uid is stack-2: links and alerts find it by its file's name");
   });
+});
+
+test('each alternative of a regular expression has to be a value that there is', () => {
+  const reasons = ['overloaded', 'database'].map((reason) => ({ __name__: 'rejected_total', reason }));
+  const catalogue = metricCatalogue(reasons, { rejected_total: 'counter' });
+  const found = (pattern: string): string[] => {
+    const text = `sum(increase(rejected_total{reason=~"${pattern}"}[5m]))`;
+    return catalogueFindings([{ where: 'here', text, expression: parsePromql(text), by: 'panel' }], catalogue);
+  };
+  expect(found('overloaded|database')).toEqual([]);
+  expect(found('overloaded|databse')).toEqual(['here: rejected_total has no series with reason="databse"']);
 });
