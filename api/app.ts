@@ -25,6 +25,8 @@ export interface Api {
 
 /** By contract: a read that takes longer answers 503. */
 const statementTimeoutMs = 5000;
+/** One step of an export, or of a removal. */
+const longStatementTimeoutMs = 60_000;
 
 /** Starts the read side: portal and admin JSON on the public port. */
 export async function startApi(options: { config: ApiConfig; lifecycle: Lifecycle; log: Logger; now: Clock }): Promise<Api> {
@@ -32,8 +34,11 @@ export async function startApi(options: { config: ApiConfig; lifecycle: Lifecycl
   const metrics = createMetricsRegistry({ defaultMetrics: true });
   exposeBuildInfo(metrics, 'api', config.BUILD_COMMIT);
   const poolOptions = { statementTimeoutMs, log, onSlowQuery: slowQueryCounter(metrics, 'api') };
+  const longOptions = { ...poolOptions, connectionString: config.DATABASE_URL_API, statementTimeoutMs: longStatementTimeoutMs };
   const pools = {
     organization: openPool({ ...poolOptions, connectionString: config.DATABASE_URL_API, max: 8, applicationName: 'api organization' }),
+    exports: openPool({ ...longOptions, max: 3, applicationName: 'api exports' }),
+    removals: openPool({ ...longOptions, max: 2, applicationName: 'api removals' }),
     admin: openPool({ ...poolOptions, connectionString: config.DATABASE_URL_ADMIN, max: 6, applicationName: 'api admin' }),
     probe: openPool({ ...poolOptions, connectionString: config.DATABASE_URL_API, max: 1, applicationName: 'api probe' }),
   };
@@ -49,6 +54,8 @@ export async function startApi(options: { config: ApiConfig; lifecycle: Lifecycl
   const deps: ApiDeps = {
     config,
     orgPool: pools.organization,
+    exportPool: pools.exports,
+    removalPool: pools.removals,
     adminPool: pools.admin,
     directory,
     auth: {

@@ -1,7 +1,15 @@
+import { widgetAnalyticsIngest } from '../features/widget-analytics/ingest-routes.ts';
 import { widgetHealthIngest } from '../features/widget-health/ingest-routes.ts';
 import { woocommerceIngest } from '../features/woocommerce/ingest-routes.ts';
 import { alertsIngest } from '../platform/alerts/ingest-routes.ts';
 import type { ExporterDeps, ExporterSlice } from '../platform/http/exporter-slice.ts';
+import { browserSdk } from './browser-sdk.ts';
 
 /** The write side of every slice, one line each. */
-export const exporterSlices: readonly ((deps: ExporterDeps) => ExporterSlice)[] = [alertsIngest, widgetHealthIngest, woocommerceIngest];
+export const exporterSlices: readonly ((deps: ExporterDeps) => ExporterSlice)[] = [
+  alertsIngest,
+  widgetHealthIngest,
+  widgetAnalyticsIngest,
+  woocommerceIngest,
+  browserSdk,
+];

@@ -101,9 +101,16 @@ function runInstruments(metrics: MetricsRegistry): NonNullable<JobRunner['onFini
     duration.zero({ task });
     interval.set({ task }, intervalSeconds(planned));
   }
-  return (task, outcome, seconds) => {
+  const counters = jobs.flatMap(({ name, counters: own = [] }) =>
+    own.map(({ definition, increments }) => ({ task: name, counter: metrics.counter(definition), increments })),
+  );
+  return (task, outcome, seconds, result) => {
     runs.inc({ task, outcome });
     duration.observe({ task }, seconds);
+    if (result === undefined) return;
+    for (const { counter, increments } of counters.filter((own) => own.task === task)) {
+      for (const { labels, by } of increments(result)) counter.inc(labels, by);
+    }
   };
 }
 

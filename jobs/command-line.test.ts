@@ -7,6 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
 import { freePort } from '../test/support/free-port.ts';
+import { createPastEventDays, insertChatbot, storeSessions } from '../test/support/widget-rows.ts';
+import { addDays, utcDayOf } from '../platform/time/utc-day.ts';
 import { unseal } from '../platform/auth/sealed.ts';
 import { digestOf } from '../platform/auth/secrets.ts';
 import { tryAdvisoryLock } from '../platform/postgres/advisory-lock.ts';
@@ -52,6 +54,7 @@ const commands = [
   'migrate',
   'orgs-create',
   'role-logins-set',
+  'widget-stats-backfill',
 ];
 
 describe.concurrent('every command', () => {
@@ -81,6 +84,7 @@ describe.concurrent('every command', () => {
     ['orgs-create', ['--key=domains', '--name=Acme', '--domains=example.com,https://example.org'], 'https://example.org'],
     ['ingest-keys-revoke', ['--id=one'], 'must be a UUID'],
     ['jobs-run', ['--job=no-such-job'], 'must be one of partitions-maintain'],
+    ['widget-stats-backfill', ['--from=2026-02-30', '--to=2026-03-01'], 'must be a day such as 2026-02-13'],
     [
       'customer-configs-set',
       ['--org=a', '--domain=https://shop.example.com', '--woocommerce-url=https://shop.example.com'],
@@ -390,6 +394,65 @@ describe('jobs-run', () => {
     await lock?.release();
     expect([code, stdout]).toEqual([1, '']);
     expect(stderr).toContain('runs elsewhere');
+  });
+});
+
+describe('widget-stats-backfill', () => {
+  const today = utcDayOf(new Date());
+  const [yesterday, dayBefore] = [addDays(today, -1), addDays(today, -2)];
+  const stats = (): Promise<{ stat_date: string; total_sessions: number }[]> =>
+    database.query('select stat_date, total_sessions from widget_daily_stats order by stat_date');
+  const backfill = (from: string, to: string, environment: Record<string, string> = {}): Promise<Ended> =>
+    run('widget-stats-backfill', [`--from=${from}`, `--to=${to}`], environment);
+
+  beforeAll(async () => {
+    const { id: orgId } = await createOrganization(database.db, { key: 'backfilled', name: 'Backfilled', allowedDomains: [] });
+    const chatbot = await insertChatbot(database, orgId);
+    await createPastEventDays(database, addDays(today, -4), today);
+    for (const day of [dayBefore, yesterday]) {
+      await storeSessions(database, chatbot, [{ session_id: `s-${day}`, started_at: new Date(`${day}T12:00:00Z`) }]);
+    }
+  });
+
+  test('rebuilds the days, tells how far it is, and may be run again', async () => {
+    for (let round = 0; round < 2; round += 1) {
+      const { code, stdout, stderr } = await backfill(dayBefore, yesterday);
+      expect([code, stdout]).toEqual([0, '2 days rebuilt, 2 rows written\n']);
+      expect(stderr).toBe(`1/2 days  ${dayBefore}\n2/2 days  ${yesterday}\n`);
+      expect(await stats()).toEqual([dayBefore, yesterday].map((day) => ({ stat_date: day, total_sessions: 1 })));
+    }
+  });
+
+  test('skips days whose raw rows are gone, and says which', async () => {
+    const gone = [addDays(today, -10), addDays(today, -9)] as const;
+    const { code, stdout, stderr } = await backfill(gone[0], yesterday);
+    expect([code, stdout]).toEqual([
+      0,
+      `8 days rebuilt, 2 rows written\n2 days skipped, whose raw rows are gone: ${gone[0]}, ${gone[1]}\n`,
+    ]);
+    expect(stderr).toContain(`8/8 days  ${yesterday}\n`);
+  });
+
+  test('refuses days that cannot be rebuilt, and says which can', async () => {
+    const refused = async (...days: [string, string]): Promise<string> => {
+      const { code, stderr } = await backfill(...days, { WIDGET_EVENTS_RETENTION_DAYS: '30' });
+      expect(code).toBe(1);
+      return stderr;
+    };
+    expect(await refused(yesterday, dayBefore)).toContain(`--from=${yesterday} is after --to=${dayBefore}: exchange them`);
+    expect(await refused(yesterday, today)).toContain(`--to=${today} is not over yet: the latest day is ${yesterday}`);
+    expect(await refused('2020-01-01', yesterday)).toContain('is older than the raw rows that are kept: the oldest day is ');
+    expect(await refused('yesterday', yesterday)).toContain('--from=yesterday: must be a day such as 2026-02-13');
+  });
+
+  test('names the day to go on from when one fails', async () => {
+    await database.query(`alter table widget_daily_stats add constraint broken check (stat_date <> '${yesterday}') not valid`);
+    const { code, stderr } = await backfill(dayBefore, yesterday);
+    await database.query('alter table widget_daily_stats drop constraint broken');
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      `${yesterday} failed; days before it are done: go on with widget-stats-backfill --from=${yesterday} --to=${yesterday}`,
+    );
   });
 });
 

@@ -1,3 +1,5 @@
+import { widgetAnalyticsJobs } from '../features/widget-analytics/jobs.ts';
+import { widgetAnalyticsTables } from '../features/widget-analytics/tables.ts';
 import { widgetHealthJobs } from '../features/widget-health/jobs.ts';
 import { widgetHealthTables } from '../features/widget-health/tables.ts';
 import { woocommerceJobs } from '../features/woocommerce/jobs.ts';
@@ -12,7 +14,12 @@ import { deleteOldRuns } from './runs.ts';
 const ingestBatches: PartitionedTable = { table: 'ingest_batches', granularity: 'day', retentionDays: 2 };
 
 /** Partitioned tables of every slice. */
-export const partitionedTables: readonly PartitionedTable[] = [ingestBatches, ...widgetHealthTables, ...woocommerceTables];
+export const partitionedTables: readonly PartitionedTable[] = [
+  ingestBatches,
+  ...widgetHealthTables,
+  ...widgetAnalyticsTables,
+  ...woocommerceTables,
+];
 
 const runsKeptDays = 30;
 
@@ -24,4 +31,11 @@ const jobRunsPrune: Job = {
 };
 
 /** Everything that runs on a clock, one line per slice. */
-export const jobs: readonly Job[] = [partitionJob(partitionedTables), jobRunsPrune, ...alertJobs, ...widgetHealthJobs, ...woocommerceJobs];
+export const jobs: readonly Job[] = [
+  partitionJob(partitionedTables),
+  jobRunsPrune,
+  ...alertJobs,
+  ...widgetHealthJobs,
+  ...widgetAnalyticsJobs,
+  ...woocommerceJobs,
+];

@@ -1,6 +1,6 @@
 import type { JobsConfig } from '../platform/config.ts';
 import type { Logger } from '../platform/log.ts';
-import { lastDueAt, type Job } from '../platform/jobs/job.ts';
+import { lastDueAt, type Job, type JobResult } from '../platform/jobs/job.ts';
 import { tryAdvisoryLock } from '../platform/postgres/advisory-lock.ts';
 import type { Pool } from '../platform/postgres/pool.ts';
 import type { Clock } from '../platform/time/utc-day.ts';
@@ -13,12 +13,12 @@ export interface JobRunner {
   databaseUrl: string;
   log: Logger;
   now: Clock;
-  onFinished?: (job: string, outcome: 'succeeded' | 'failed', seconds: number) => void;
+  onFinished?: (job: string, outcome: 'succeeded' | 'failed', seconds: number, result?: JobResult) => void;
 }
 
 export type RunOutcome =
   | { ran: false; reason: 'not due' | 'runs elsewhere' }
-  | { ran: true; succeeded: boolean; result?: Readonly<Record<string, unknown>>; error?: unknown };
+  | { ran: true; succeeded: boolean; result?: JobResult; error?: unknown };
 
 /** Waits before the second and the third attempt. */
 const backoffSeconds = [60, 120];
@@ -71,7 +71,7 @@ async function runLocked(
     const result = await job.run({ config, pool, now, forced, log, signal: lost, fence: (transaction) => fenceRun(transaction, runId) });
     if (!(await finishRun(pool, runId, { status: 'succeeded', result }, now()))) throw new Error('this run lost its lease before it ended');
     log.info({ result, seconds: seconds() }, 'job succeeded');
-    runner.onFinished?.(job.name, 'succeeded', seconds());
+    runner.onFinished?.(job.name, 'succeeded', seconds(), result);
     return { ran: true, succeeded: true, result };
   } catch (error) {
     log.error(

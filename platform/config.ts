@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { z } from 'zod';
+import { longestText } from './http/validation.ts';
 
 /**
  * The only reader of the environment. Each process names the variables it needs; `readConfig` reports every missing or
@@ -96,6 +97,9 @@ const storeAccess = {
 /** Both listeners of a process cannot have one port, unless each is given a free one. */
 const differ = (one: number, other: number): boolean => one !== other || one === 0;
 
+/** A visitor who does nothing for so long comes back in a new session. */
+const sessions = { SESSION_TIMEOUT_MS: wholeNumber(1_800_000, 1000, 86_400_000) };
+
 const exporterVariables = z
   .object({
     ...everyProcess,
@@ -105,11 +109,13 @@ const exporterVariables = z
     EXPORTER_METRICS_PORT: port(9464),
     ORG_TOKEN_SECRET: secret(32),
     ALERTMANAGER_WEBHOOK_TOKEN: secret(16).optional(),
-    PUBLIC_ENV: z.string().min(1).max(64).default('production'),
+    PUBLIC_ENV: z.string().min(1).check(longestText(64)).default('production'),
     INGEST_MAX_TX_ROWS: wholeNumber(1000, 1, 100_000),
     INGEST_QUEUE_MAX_ROWS: wholeNumber(10_000, 1, 10_000_000),
     INGEST_MAX_WAIT_MS: wholeNumber(5000, 10, 60_000),
     ORG_SERIES_MAX_ORGS: wholeNumber(1000, 0, 1_000_000),
+    WIDGET_EXTRA_ALLOWED_ORIGINS: origins,
+    ...sessions,
   })
   .refine((config) => differ(config.EXPORTER_PORT, config.EXPORTER_METRICS_PORT), {
     path: ['EXPORTER_METRICS_PORT'],
@@ -131,6 +137,7 @@ const apiVariables = z
     AUTH_ISSUER: z.string().min(1),
     AUTH_AUDIENCE: z.string().min(1),
     ADMIN_API_KEY: secret(24).optional(),
+    ...sessions,
     ...storeAccess,
   })
   .refine((config) => (config.AUTH_JWT_SECRET === undefined) !== (config.AUTH_JWKS_URL === undefined), {
@@ -148,6 +155,10 @@ const jobsVariables = z.object({
   ...everyProcess,
   DATABASE_URL_JOBS: databaseUrl,
   JOBS_METRICS_PORT: port(9466),
+  ...sessions,
+  // Events arrive up to a day late.
+  WIDGET_EVENTS_RETENTION_DAYS: wholeNumber(90, 2, 3650),
+  WIDGET_SESSIONS_RETENTION_DAYS: wholeNumber(365, 2, 3650),
   ...storeAccess,
   // Rows arrive up to seven days late.
   WOOCOMMERCE_RETENTION_DAYS: wholeNumber(90, 8, 3650),

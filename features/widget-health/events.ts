@@ -52,7 +52,7 @@ export const messageBatch = z
     messages: z
       .array(
         z.object({
-          duration_ms: z.number('must be a number').min(0, 'must be at least 0').max(600_000, 'must be at most 600000'),
+          duration_ms: z.number().min(0).max(600_000),
           role: z
             .enum(['user', 'assistant'], 'must be user or assistant')
             .optional()

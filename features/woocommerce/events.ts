@@ -1,14 +1,15 @@
 import { z } from 'zod';
 import { cleanText } from '../../platform/clean-text.ts';
+import type { FieldIssue } from '../../platform/http/errors.ts';
 import { checkedLater } from '../../platform/http/json-schema.ts';
-import { uuid } from '../../platform/http/validation.ts';
+import { judge, uuid } from '../../platform/http/validation.ts';
 import { errorTypeOf, operationNames, type ErrorType, type OperationName } from './catalogue.ts';
 import { normaliseDomain } from './domain.ts';
 
 export const rejectionCodes = ['UnknownOperation', 'ValidationError', 'ROW_REFUSED'] as const;
 export type RejectionCode = (typeof rejectionCodes)[number];
 
-const cut = (length: number) => z.string('must be a string').transform((text) => cleanText(text).slice(0, length).toWellFormed());
+const cut = (length: number) => z.string().transform((text) => cleanText(text).slice(0, length).toWellFormed());
 
 /** Words are looked at one by one: a pattern for whole addresses takes quadratic time on text that is made for it. */
 const word = /[^\s<>()[\]"',;:]+/g;
@@ -54,39 +55,31 @@ const exampleFailure = {
 
 /** One item of the body of POST /ingest/woocommerce/operations. */
 export const operationItem = z
-  .object(
-    {
-      id: uuid
-        .nullish()
-        .meta({ description: 'A repeat with the same `id` and `created_at` is a duplicate; without an id it is stored again.' }),
-      operation: z.string('must be a string').meta({ enum: [...operationNames], description: 'One of the 25 operations.' }),
-      duration_ms: z
-        .number('must be a number')
-        .min(0, 'must be at least 0')
-        .max(86_400_000, 'must be at most 86400000')
-        .transform(Math.round)
-        .meta({ description: 'Wall time; rounded to whole milliseconds.' }),
-      success: z.boolean('must be true or false'),
-      domain: z
-        .string('must be a string')
-        .transform((text, context) => normaliseDomain(text) ?? refuse(context, 'must be a host name such as shop.example'))
-        .meta({ description: 'Host name of the shop. A URL is cut to its host name, in lower case.', examples: ['shop.example'] }),
-      error_type: cut(100)
-        .nullish()
-        .meta({ description: 'Of a failure: an error type, or the name of an error, which is mapped to one; anything else is `Unknown`.' }),
-      error_message: z
-        .string('must be a string')
-        .transform(storedMessage)
-        .nullish()
-        .meta({ description: 'Of a failure: cut to 1000 characters, e-mail addresses replaced.' }),
-      user_agent: cut(512).nullish().meta({ description: 'Cut to 512 characters.' }),
-      created_at: z.iso
-        .datetime({ offset: true, error: 'must be a moment in ISO 8601 such as 2026-02-13T10:00:00Z' })
-        .nullish()
-        .meta({ description: 'When it ended. Over 7 days ago or over 5 minutes ahead, the time of receipt is stored.' }),
-    },
-    'must be an object',
-  )
+  .object({
+    id: uuid
+      .nullish()
+      .meta({ description: 'A repeat with the same `id` and `created_at` is a duplicate; without an id it is stored again.' }),
+    operation: z.string().meta({ enum: [...operationNames], description: 'One of the 25 operations.' }),
+    duration_ms: z.number().min(0).max(86_400_000).transform(Math.round).meta({ description: 'Wall time; rounded to whole milliseconds.' }),
+    success: z.boolean(),
+    domain: z
+      .string()
+      .transform((text, context) => normaliseDomain(text) ?? refuse(context, 'must be a host name such as shop.example'))
+      .meta({ description: 'Host name of the shop. A URL is cut to its host name, in lower case.', examples: ['shop.example'] }),
+    error_type: cut(100)
+      .nullish()
+      .meta({ description: 'Of a failure: an error type, or the name of an error, which is mapped to one; anything else is `Unknown`.' }),
+    error_message: z
+      .string()
+      .transform(storedMessage)
+      .nullish()
+      .meta({ description: 'Of a failure: cut to 1000 characters, e-mail addresses replaced.' }),
+    user_agent: cut(512).nullish().meta({ description: 'Cut to 512 characters.' }),
+    created_at: z.iso
+      .datetime({ offset: true, error: 'must be a moment in ISO 8601 such as 2026-02-13T10:00:00Z' })
+      .nullish()
+      .meta({ description: 'When it ended. Over 7 days ago or over 5 minutes ahead, the time of receipt is stored.' }),
+  })
   .meta({ id: 'WooCommerceOperation', examples: [exampleOperation, exampleFailure] });
 
 /** Body of POST /ingest/woocommerce/operations. Items are judged one by one (judgeOperation), so that a bad one does not take the others along. */
@@ -130,9 +123,9 @@ const isOperationName = (name: string): name is OperationName => names.has(name)
 
 /** What an item is stored as, or why it is not. `receivedAt` stands in for a moment that is missing or out of bounds. */
 export function judgeOperation(item: unknown, receivedAt: Date): Operation | Rejection {
-  const result = operationItem.safeParse(item);
-  if (!result.success) return { code: 'ValidationError', message: describeIssues(result.error.issues) };
-  const { operation, success, id, created_at: createdAt, ...rest } = result.data;
+  const judged = judge(operationItem, item);
+  if ('issues' in judged) return { code: 'ValidationError', message: describeIssues(judged.issues) };
+  const { operation, success, id, created_at: createdAt, ...rest } = judged.data;
   if (!isOperationName(operation)) {
     return { code: 'UnknownOperation', message: `unknown operation: ${cleanText(operation).slice(0, 100).toWellFormed()}` };
   }
@@ -160,10 +153,10 @@ function momentWithin(text: string | null | undefined, receivedAt: Date): Date {
   return ageMs <= oldestMs && ageMs >= -newestMs ? at : receivedAt;
 }
 
-function describeIssues(issues: readonly z.core.$ZodIssue[]): string {
+function describeIssues(issues: readonly FieldIssue[]): string {
   return issues
     .slice(0, 3)
-    .map(({ path, message }) => `${path.map(String).join('.')} ${message}`.trim())
+    .map(({ path, message }) => `${path} ${message}`.trim())
     .join('; ')
     .slice(0, 300);
 }

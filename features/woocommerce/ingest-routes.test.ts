@@ -110,7 +110,7 @@ describe('POST /ingest/woocommerce/operations', () => {
       [{ operation: 'Search_Products' }, 'UnknownOperation', 'unknown operation: Search_Products'],
       [{ operation: '*' }, 'UnknownOperation', 'unknown operation: *'],
       [{ operation: 'constructor' }, 'UnknownOperation', 'unknown operation: constructor'],
-      [{ operation: undefined }, 'ValidationError', 'operation must be a string'],
+      [{ operation: undefined }, 'ValidationError', 'operation is required'],
       [{ operation: ['search_products'] }, 'ValidationError', 'operation must be a string'],
       [{ duration_ms: -1 }, 'ValidationError', 'duration_ms must be at least 0'],
       [{ duration_ms: -0.001 }, 'ValidationError', 'duration_ms must be at least 0'],

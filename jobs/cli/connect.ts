@@ -2,10 +2,13 @@ import { readConfig } from '../../platform/config.ts';
 import { createLogger } from '../../platform/log.ts';
 import { openPool, type Pool } from '../../platform/postgres/pool.ts';
 
-const statementTimeoutMs = 60_000;
+const usualTimeoutMs = 60_000;
 
 /** A connection for the length of one command, as DATABASE_URL_JOBS. */
-export async function withJobsDatabase<T>(work: (pool: Pool) => Promise<T>): Promise<T> {
+export async function withJobsDatabase<T>(
+  work: (pool: Pool) => Promise<T>,
+  { statementTimeoutMs = usualTimeoutMs }: { statementTimeoutMs?: number } = {},
+): Promise<T> {
   const { DATABASE_URL_JOBS } = readConfig('cli');
   const log = createLogger({ service: 'cli', level: 'error' });
   const pool = openPool({ connectionString: DATABASE_URL_JOBS, max: 2, applicationName: 'cli', statementTimeoutMs, log });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { cleanText } from '../clean-text.ts';
+import { longestText } from '../http/validation.ts';
 
 /** Alertmanager's webhook body, version 4. Items are checked one by one: a malformed one must not cost the others. */
 export const alertmanagerWebhook = z
@@ -32,7 +33,7 @@ export const alertmanagerWebhook = z
 const maxText = 10_000;
 const text = z.string().transform((value) => cleanText(value.slice(0, maxText)));
 const texts = z
-  .record(z.string().max(200), text)
+  .record(z.string().check(longestText(200)), text)
   .transform((entries) => Object.fromEntries(Object.entries(entries).map(([name, value]) => [cleanText(name), value])));
 const moment = z.iso
   .datetime({ offset: true })
@@ -45,7 +46,7 @@ const webhookAlert = z.object({
   annotations: texts.default({}),
   startsAt: moment,
   endsAt: moment,
-  fingerprint: z.string().max(128).transform(cleanText).pipe(z.string().min(1)),
+  fingerprint: z.string().check(longestText(128)).transform(cleanText).pipe(z.string().min(1)),
 });
 
 export const severities = ['info', 'warning', 'error', 'critical'] as const;

@@ -190,7 +190,11 @@ describe('an ingest key', () => {
 });
 
 test('a chatbot is found by its id in either case', async () => {
-  const { id: orgId } = await organization();
+  const { id: orgId, key: orgKey } = await organization();
   await database.query(`insert into chatbots (id, org_id, name) values ('3f0c0000-0000-4000-8000-00000000000a', $1, 'c')`, [orgId]);
-  expect(await directory.chatbot('3F0C0000-0000-4000-8000-00000000000A')).toEqual({ id: '3f0c0000-0000-4000-8000-00000000000a', orgId });
+  expect(await directory.chatbot('3F0C0000-0000-4000-8000-00000000000A')).toEqual({
+    id: '3f0c0000-0000-4000-8000-00000000000a',
+    orgId,
+    orgKey,
+  });
 });

@@ -26,6 +26,7 @@ export interface Organization {
 export interface Chatbot {
   id: string;
   orgId: number;
+  orgKey: string;
 }
 
 /** The organization that an ingest key belongs to. */
@@ -81,11 +82,13 @@ export async function readOrganizationsAfter(db: Queryable, afterId: number, lim
 }
 
 export async function readChatbot(db: Queryable, id: string): Promise<Chatbot | undefined> {
-  const { rows } = await db.query<{ id: string; org_id: number }>(
-    'select chatbots.id, chatbots.org_id from chatbots where chatbots.id = $1',
+  const { rows } = await db.query<{ id: string; org_id: number; org_key: string }>(
+    `select chatbots.id, chatbots.org_id, organizations.key as org_key
+     from chatbots join organizations on organizations.id = chatbots.org_id
+     where chatbots.id = $1`,
     [id],
   );
-  return rows.map((row) => ({ id: row.id, orgId: row.org_id }))[0];
+  return rows.map((row) => ({ id: row.id, orgId: row.org_id, orgKey: row.org_key }))[0];
 }
 
 /** The owner of a key that may be used: not revoked, its organization active. */

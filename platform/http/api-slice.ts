@@ -12,6 +12,10 @@ export interface ApiDeps {
   config: ApiConfig;
   /** Connected as observability_api: shows no row outside of withOrg. */
   orgPool: Pool;
+  /** The same role, for the steps of exports, which take no connection away from pages. */
+  exportPool: Pool;
+  /** The same role, for removing a person's data: it waits for no export. */
+  removalPool: Pool;
   /** Connected as observability_admin: all organizations. For administrators only. */
   adminPool: Pool;
   directory: Directory;

@@ -8,6 +8,7 @@ import type { MetricsRegistry } from '../metrics/registry.ts';
 import type { Service } from '../metrics/definitions.ts';
 import { stackMetrics, type RejectionReason } from '../metrics/stack.ts';
 import type { Clock } from '../time/utc-day.ts';
+import { AnswerAbandonedError, createAnswerStreams, streamLimits, type StreamLimits } from './answer-stream.ts';
 import { HttpError, presentError, statusOf, toHttpError, type ErrorCode } from './errors.ts';
 import { probes } from './probes.ts';
 import { createRateLimiter } from './rate-limit.ts';
@@ -25,6 +26,8 @@ export interface AppOptions {
   rateLimitMultiplier: number;
   /** True from the signal on: every new request is refused while queued work is still written. */
   isStopping: () => boolean;
+  /** Of answers that are sent while they are made. */
+  streams?: StreamLimits;
 }
 
 export interface App {
@@ -57,6 +60,8 @@ export function createApp(options: AppOptions): App {
   const { service, log, now } = options;
   const koa = new Koa();
   const inFlight = new Set<Promise<unknown>>();
+  const limits = options.streams ?? streamLimits;
+  const streams = createAnswerStreams(limits);
   const observe = requestInstruments(options);
   const limiter = createRateLimiter({ now, multiplier: options.rateLimitMultiplier });
   const rateLimited = options.metrics.counter(stackMetrics.rateLimited);
@@ -96,6 +101,7 @@ export function createApp(options: AppOptions): App {
     try {
       await next();
     } catch (thrown) {
+      if (ctx.res.headersSent || thrown instanceof AnswerAbandonedError) return cutShort(ctx, thrown);
       const error = toHttpError(thrown);
       if (error.status === 500)
         log.error({ error: error.cause, requestId: ctx.state['requestId'] as string, path: ctx.path }, 'a request failed');
@@ -107,19 +113,50 @@ export function createApp(options: AppOptions): App {
     }
   }
 
+  /** What was sent so far looks whole until the connection breaks: HTTP has no other way to say that it is not. */
+  function cutShort(ctx: Context, thrown: unknown): void {
+    ctx.respond = false;
+    ctx.res.destroy();
+    const about = { requestId: ctx.state['requestId'] as string, path: ctx.path };
+    if (thrown instanceof AnswerAbandonedError) {
+      log.info({ ...about, reason: thrown.message }, 'an answer was not taken to its end');
+      return;
+    }
+    const error = toHttpError(thrown);
+    ctx.state['failedStatus'] = error.status;
+    log.error({ ...about, error: error.cause ?? error }, 'an answer was cut short');
+  }
+
   async function answerRoute(route: Route, ctx: Context): Promise<void> {
     ctx.state['route'] = route;
     if (options.isStopping())
       throw new HttpError('SHUTTING_DOWN', 'the service is shutting down; send it again', { headers: { Connection: 'close' } });
     const answer: Answer = await route.run(ctx, deps);
-    ctx.status = answer.status;
-    ctx.set({ 'Cache-Control': 'no-store', ...answer.headers });
-    ctx.body = answer.body;
+    await send(ctx, answer);
     const { afterwards } = answer;
     if (afterwards === undefined) return;
     // The caller may have left before there was an answer.
     if (ctx.res.closed) keepUntilDone(afterwards());
     else ctx.res.once('close', () => keepUntilDone(afterwards()));
+  }
+
+  async function send(ctx: Context, answer: Answer): Promise<void> {
+    const begin = (): void => {
+      ctx.status = answer.status;
+      ctx.set({ 'Cache-Control': 'no-store', ...answer.headers });
+    };
+    if (!('stream' in answer)) {
+      begin();
+      ctx.body = answer.body;
+      return;
+    }
+    const sending = streams.send(ctx.res, answer.stream, () => {
+      begin();
+      ctx.respond = false;
+    });
+    // The client may be gone long before what makes the answer has stopped.
+    keepUntilDone(sending.catch(() => undefined));
+    await sending;
   }
 
   async function answerProbes(ctx: Context, next: Next): Promise<void> {
@@ -136,9 +173,12 @@ export function createApp(options: AppOptions): App {
     callback: (request, response) => void handle(request, response),
     routes: options.routes,
     drain: async () => {
+      const stopped = new HttpError('SHUTTING_DOWN', 'the service is shutting down; ask again');
+      const grace = setTimeout(() => streams.abortAll(stopped), limits.graceMs);
       // Twice: work after an answer begins when the answer ends. Requests that come now are refused at once and not waited for.
       await Promise.allSettled(inFlight);
       await Promise.allSettled(inFlight);
+      clearTimeout(grace);
     },
   };
 }
@@ -157,8 +197,7 @@ function routerOf(routes: readonly Route[], answer: (route: Route, ctx: Context)
   const router = new Router();
   for (const route of routes) {
     const handle = (ctx: Context): Promise<void> => answer(route, ctx);
-    if (route.method === 'GET') router.get(route.path, handle);
-    else router.post(route.path, handle);
+    router.register(route.path, [route.method], handle);
   }
   const byPattern = router.routes() as Middleware;
   return (ctx, next) => {
@@ -210,14 +249,24 @@ function corsByRoute(options: AppOptions): Middleware {
     origin: originFor.widget,
     allowMethods: ['GET', 'POST'],
     allowHeaders: ['content-type', 'x-site-id', 'x-org-key', 'x-request-id'],
+    // A page could not honour it otherwise.
+    exposeHeaders: ['Retry-After', 'x-request-id'],
     maxAge: 86_400,
   });
   const portal = cors({
     origin: originFor.portal,
     credentials: true,
-    allowMethods: ['GET', 'POST'],
+    allowMethods: ['GET', 'POST', 'DELETE'],
     allowHeaders: ['authorization', 'content-type', 'x-admin-key', 'x-request-id'],
-    exposeHeaders: ['x-request-id', 'X-Widget-Health', 'RateLimit-Limit', 'RateLimit-Remaining', 'RateLimit-Reset', 'Retry-After'],
+    exposeHeaders: [
+      'x-request-id',
+      'Content-Disposition',
+      'X-Widget-Health',
+      'RateLimit-Limit',
+      'RateLimit-Remaining',
+      'RateLimit-Reset',
+      'Retry-After',
+    ],
     maxAge: 600,
   });
   const none: Middleware = (_ctx, next) => next();
@@ -257,11 +306,10 @@ function requestInstruments({ service, routes, metrics, log }: AppOptions): (ctx
     const matched = (ctx.state['route'] as Route | undefined)?.path;
     const route = matched ?? 'unmatched';
     const method = knownMethods.has(ctx.method) ? ctx.method : 'other';
-    requests.inc({ service, route, method, status: String(ctx.res.statusCode) });
+    // An answer that was cut short began as a success.
+    const status = (ctx.state['failedStatus'] as number | undefined) ?? ctx.res.statusCode;
+    requests.inc({ service, route, method, status: String(status) });
     duration.observe({ service, route, method }, elapsedMs / 1000);
-    log.debug(
-      { requestId: ctx.state['requestId'] as string, route, method, status: ctx.res.statusCode, ms: Math.round(elapsedMs) },
-      'request',
-    );
+    log.debug({ requestId: ctx.state['requestId'] as string, route, method, status, ms: Math.round(elapsedMs) }, 'request');
   };
 }

@@ -112,7 +112,7 @@ export function toHttpError(error: unknown): HttpError {
     return new HttpError('INGEST_OVERLOADED', 'too much is waiting to be written; send it again in a second', { cause: error });
   }
   if (error instanceof NotWrittenError || error instanceof DatabaseUnavailableError) {
-    return new HttpError('DATABASE_UNAVAILABLE', 'the database is not available now; send the request again with the same ids', {
+    return new HttpError('DATABASE_UNAVAILABLE', 'the database is not available now; send the request again in a few seconds, unchanged', {
       cause: error,
     });
   }

@@ -72,7 +72,10 @@ type Override = NonNullable<NonNullable<Parameters<typeof z.toJSONSchema>[1]>['o
 
 function adapt(io: 'input' | 'output'): Override {
   return ({ zodSchema, jsonSchema }) => {
-    for (const check of zodSchema._zod.def.checks ?? []) assertNoFlags(check._zod.def);
+    for (const { _zod: check } of zodSchema._zod.def.checks ?? []) {
+      assertNoFlags(check.def);
+      assertUtf16(zodSchema, check.def);
+    }
     if (io === 'output' && jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
     // Every integer of JSON is meant to be exact; nobody reads sixteen digits to learn it.
     if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
@@ -93,6 +96,12 @@ function assertNoFlags(check: z.core.$ZodCheckDef): void {
   const pattern = 'pattern' in check ? check.pattern : undefined;
   if (!(pattern instanceof RegExp) || pattern.flags === '') return;
   throw new Error(`JSON Schema has no flag ${pattern.flags} for the pattern ${pattern.source}: write it without flags`);
+}
+
+/** zod counts code points there; lengths of the contracts are UTF-16 units. */
+function assertUtf16({ _zod: { def } }: z.core.$ZodType, { check }: z.core.$ZodCheckDef): void {
+  if (def.type !== 'string' || (check !== 'max_length' && check !== 'length_equals')) return;
+  throw new Error('a string has its longest length from max() or length(), which count code points: use longestText of validation.ts');
 }
 
 /** `anyOf: [{ type: 'string' }, { type: 'null' }]` says less to a reader than `type: ['string', 'null']`. */

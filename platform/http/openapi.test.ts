@@ -234,6 +234,7 @@ describe('the document', () => {
       'two different schemas are called Thing',
     ],
     ['a pattern with flags', [{ ...form, responses: { 200: z.object({ a: z.string().regex(/x/i) }) } }], 'JSON Schema has no flag i'],
+    ['a text measured in code points', [{ ...form, responses: { 200: z.object({ a: z.string().max(5) }) } }], 'use longestText'],
   ])('refuses %s', (_case, exporter, message) => {
     expect(() => documentOf({ exporter })).toThrow(message);
   });

@@ -3,9 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { clientAddress, isLoopback, rateLimitAddress } from './client-address.ts';
 import { HttpError, presentError, toHttpError } from './errors.ts';
+import { DatabaseUnavailableError } from '../postgres/errors.ts';
 import { createRateLimiter } from './rate-limit.ts';
 import { requestIdFrom } from './request-id.ts';
-import { parseQuery, uuid, validate } from './validation.ts';
+import { judge, longestText, parseQuery, uuid, validate } from './validation.ts';
 
 const uuidFormat = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
@@ -132,8 +133,42 @@ describe('validation', () => {
     }
     expect(error.code).toBe('VALIDATION_ERROR');
     expect(error.issues?.map(({ path }) => path)).toEqual(['days', 'nested.id', 'list.1.n']);
-    expect(error.message).toMatch(/^days too big/);
+    expect(error.message).toBe('days must be at most 365');
     expect(error.issues?.[1]?.message).toBe('is required');
+  });
+
+  test.each<[z.ZodType, unknown, string]>([
+    [z.string(), undefined, 'is required'],
+    [z.string('must be a word'), undefined, 'is required'],
+    [z.string('must be a word'), 5, 'must be a word'],
+    [z.string(), null, 'must be a string'],
+    [z.object({}), null, 'must be an object'],
+    [z.object({}), [], 'must be an object'],
+    [z.record(z.string(), z.unknown()), 'x', 'must be an object'],
+    [z.array(z.string()), {}, 'must be an array'],
+    [z.number(), '1', 'must be a number'],
+    [z.int(), 1.5, 'must be a whole number'],
+    [z.boolean(), 1, 'must be true or false'],
+    [z.array(z.int()).max(2), [1, 2, 3], 'must have at most 2 items'],
+    [z.array(z.int()).min(1), [], 'must have at least 1 item'],
+    [z.string().min(1), '', 'must have at least 1 character'],
+    [z.string().check(longestText(3)), 'abcd', 'must have at most 3 characters'],
+    [z.number().min(1), 0, 'must be at least 1'],
+    [z.number().lt(1), 1, 'must be less than 1'],
+    [z.number().positive(), 0, 'must be more than 0'],
+    [z.literal('4'), '3', 'must be 4'],
+    [z.enum(['a', 'b']), 'c', 'must be a or b'],
+    [z.enum(['a', 'b'], 'must be one of two'), undefined, 'must be one of two'],
+    [uuid, undefined, 'is required'],
+    [uuid, 5, 'must be a UUID'],
+  ])('says in plain words what is wrong (%#)', (one, value, message) => {
+    expect(judge(z.object({ field: one }), { field: value })).toEqual({ issues: [{ path: 'field', message }] });
+  });
+
+  test('lengths of text are counted in UTF-16 units', () => {
+    const text = z.string().check(longestText(200));
+    expect(validate(text, '🙂'.repeat(100))).toHaveLength(200);
+    expect(() => validate(text, '🙂'.repeat(101))).toThrow('must have at most 200 characters');
   });
 
   test('a UUID of either case and any version is answered in lower case', () => {
@@ -150,6 +185,11 @@ describe('validation', () => {
 });
 
 describe('errors', () => {
+  test('the database is away: what to do is said to readers and senders alike', () => {
+    const { message } = toHttpError(new DatabaseUnavailableError(new Error('x'), 'rolled_back'));
+    expect(message).toBe('the database is not available now; send the request again in a few seconds, unchanged');
+  });
+
   const context = { requestId: 'abc-123', path: '/portal/widget/health' };
 
   test('have the contracted shape, and one of their own under /v1', () => {

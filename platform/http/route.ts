@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import type { z } from 'zod';
 import type { Authenticator } from '../auth/identities.ts';
 import type { EndpointInstruments } from '../metrics/stack.ts';
+import type { StreamedBody } from './answer-stream.ts';
 import type { BodyRule } from './body.ts';
 import { readJsonBody } from './body.ts';
 import { clientAddress, rateLimitAddress } from './client-address.ts';
@@ -30,13 +31,16 @@ export interface RouteRequest<Identity, Query, Body, Params> extends IncomingReq
   clientAddress: string;
 }
 
-export interface Answer {
+export type Answer = AnswerHead & ({ body: unknown } | { stream: StreamedBody });
+
+export interface AnswerHead {
   status: number;
-  body: unknown;
   headers?: Readonly<Record<string, string>>;
   /** Runs after the answer was sent; a stopping process waits for it. It must not throw: there is nobody left to tell. */
   afterwards?: () => Promise<void>;
 }
+
+export type Method = 'GET' | 'POST' | 'DELETE';
 
 export interface RateLimitCaller<Identity> {
   identity: Identity;
@@ -45,10 +49,12 @@ export interface RateLimitCaller<Identity> {
   query: URLSearchParams;
 }
 
-export interface RateLimitPolicy<Identity> {
+export interface RateLimitPolicy<Identity, Body = undefined> {
   policy: string;
   /** What is counted, and how much of it a minute allows. */
   keys: (caller: RateLimitCaller<Identity>) => readonly RateLimitKey[];
+  /** Counted besides, once the body is known. */
+  keysOfBody?: (caller: RateLimitCaller<Identity>, body: Body) => readonly RateLimitKey[];
 }
 
 export type CorsKind = 'widget' | 'portal' | 'none';
@@ -71,7 +77,7 @@ export interface AnswerDefinition {
  * rate limit, query, body, handler.
  */
 export interface RouteDefinition<Identity, Query extends Shape, Body extends Shape, Params extends Shape> {
-  method: 'GET' | 'POST';
+  method: Method;
   path: string;
   /** What generated clients call it: a verb and its subject. Stable, even when the path changes. */
   operationId: string;
@@ -82,12 +88,13 @@ export interface RouteDefinition<Identity, Query extends Shape, Body extends Sha
   description?: string;
   identity: Authenticator<Identity>;
   cors: CorsKind;
-  rateLimit?: RateLimitPolicy<Identity>;
+  rateLimit?: RateLimitPolicy<Identity, OutputOf<Body>>;
   query?: Query;
   params?: Params;
   /** Headers and query parameters that the handler reads and checks by itself, for the document. */
   reads?: { headers?: z.ZodObject; query?: z.ZodObject };
-  body?: { rule: BodyRule; schema: Body };
+  /** `onRefusal` is told of JSON that is answered by 400 or 429, for routes that account for what they lose. It must not throw. */
+  body?: { rule: BodyRule; schema: Body; onRefusal?: (code: ErrorCode, sent: unknown) => Promise<void> };
   /** Successful answers by status; a schema stands for its JSON. */
   responses: Readonly<Record<number, z.ZodType | AnswerDefinition>>;
   /** Codes that the handler itself may throw; what its checks may throw is added. */
@@ -145,9 +152,8 @@ export function route<Identity, Query extends Shape = undefined, Body extends Sh
       const caller = await identity.authenticate(incoming);
       const address = clientAddress(ctx.req, deps.trustedProxyHops);
       const searchParams = new URLSearchParams(ctx.querystring);
-      if (rateLimit !== undefined) {
-        limit(ctx, rateLimit, { identity: caller, address: rateLimitAddress(address), header: incoming.header, query: searchParams }, deps);
-      }
+      const counted = { identity: caller, address: rateLimitAddress(address), header: incoming.header, query: searchParams };
+      if (rateLimit !== undefined) limit(ctx, rateLimit.policy, rateLimit.keys(counted), deps);
       const state = ctx.state as RequestState;
       return handler({
         ...incoming,
@@ -158,17 +164,14 @@ export function route<Identity, Query extends Shape = undefined, Body extends Sh
         startedAt: state.startedAt,
         params: checked(definition.params as Params, ctx['params'] as unknown),
         query: definition.query === undefined ? (undefined as OutputOf<Query>) : checked<Query>(definition.query, parseQuery(searchParams)),
-        body:
-          definition.body === undefined
-            ? (undefined as OutputOf<Body>)
-            : checked(definition.body.schema, await readJsonBody(ctx.req, definition.body.rule)),
+        body: await takeBody(ctx, definition, counted, deps),
       });
     },
   };
 }
 
 /** A cookie may be used for a safe method from anywhere. */
-function isThrownFor(method: 'GET' | 'POST'): (code: ErrorCode) => boolean {
+function isThrownFor(method: Method): (code: ErrorCode) => boolean {
   return (code) => method !== 'GET' || code !== 'CSRF_REJECTED';
 }
 
@@ -201,18 +204,35 @@ function headerOf(ctx: Context, name: string): string | undefined {
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-function limit<Identity>(
+async function takeBody<Identity, Body extends Shape>(
   ctx: Context,
-  { policy, keys }: RateLimitPolicy<Identity>,
+  { body, rateLimit }: Pick<RouteDefinition<Identity, Shape, Body, Shape>, 'body' | 'rateLimit'>,
   caller: RateLimitCaller<Identity>,
   deps: RouteDeps,
-): void {
-  const state = deps.limiter.count(policy, keys(caller));
-  ctx.set({
-    'RateLimit-Limit': String(state.limit),
-    'RateLimit-Remaining': String(state.remaining),
-    'RateLimit-Reset': String(state.resetSeconds),
-  });
+): Promise<OutputOf<Body>> {
+  if (body === undefined) return undefined as OutputOf<Body>;
+  const sent = await readJsonBody(ctx.req, body.rule);
+  try {
+    const taken = checked(body.schema, sent);
+    if (rateLimit?.keysOfBody !== undefined) limit(ctx, rateLimit.policy, rateLimit.keysOfBody(caller, taken), deps);
+    return taken;
+  } catch (error) {
+    if (error instanceof HttpError) await body.onRefusal?.(error.code, sent);
+    throw error;
+  }
+}
+
+/** Counts against one or several limits; the headers tell of the one that is nearest. */
+function limit(ctx: Context, policy: string, keys: readonly RateLimitKey[], deps: RouteDeps): void {
+  const state = deps.limiter.count(policy, keys);
+  const told = Number(ctx.response.get('RateLimit-Remaining') || Number.POSITIVE_INFINITY);
+  if (!state.allowed || state.remaining < told) {
+    ctx.set({
+      'RateLimit-Limit': String(state.limit),
+      'RateLimit-Remaining': String(state.remaining),
+      'RateLimit-Reset': String(state.resetSeconds),
+    });
+  }
   if (state.allowed) return;
   deps.onRateLimited(policy);
   throw new HttpError('RATE_LIMITED', `more than ${state.limit} requests in a minute; try again in ${state.resetSeconds} s`, {

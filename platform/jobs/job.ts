@@ -1,10 +1,13 @@
 import type { JobsConfig } from '../config.ts';
 import type { Logger } from '../log.ts';
+import type { CounterDefinition, Labels, LabelsOf } from '../metrics/definitions.ts';
 import type { Pool, Queryable } from '../postgres/pool.ts';
 import type { Clock } from '../time/utc-day.ts';
 
 /** When a job is due, in UTC. */
-export type Schedule = { every: 'minute' | '5 minutes' | '15 minutes' | 'hour' } | { every: 'day'; at: `${number}:${number}` };
+export type Schedule =
+  | { every: 'minute' | '5 minutes' | '10 minutes' | '15 minutes' | 'hour' }
+  | { every: 'day'; at: `${number}:${number}` };
 
 export interface JobContext {
   config: JobsConfig;
@@ -25,10 +28,28 @@ export interface Job {
   schedule: Schedule;
   summary: string;
   /** Repeatable: a run that was cut short is simply run again. The result is kept in job_runs. */
-  run: (context: JobContext) => Promise<Readonly<Record<string, unknown>>>;
+  run: (context: JobContext) => Promise<JobResult>;
+  /** Counters of its slice that its runs add to; the process shows them. */
+  counters?: readonly JobCounter[];
 }
 
-const secondsOf = { minute: 60, '5 minutes': 300, '15 minutes': 900, hour: 3600, day: 86_400 } as const;
+export type JobResult = Readonly<Record<string, unknown>>;
+
+export interface JobCounter {
+  definition: CounterDefinition;
+  /** What a run that succeeded adds. */
+  increments: (result: JobResult) => readonly { labels: Readonly<Record<string, string>>; by: number }[];
+}
+
+/** A counter whose labels have been checked where it was written. */
+export function jobCounter<L extends Labels>(
+  definition: CounterDefinition<L>,
+  increments: (result: JobResult) => readonly { labels: LabelsOf<CounterDefinition<L>>; by: number }[],
+): JobCounter {
+  return { definition, increments };
+}
+
+const secondsOf = { minute: 60, '5 minutes': 300, '10 minutes': 600, '15 minutes': 900, hour: 3600, day: 86_400 } as const;
 
 /** Planned time between two runs. */
 export function intervalSeconds({ every }: Schedule): number {

@@ -81,6 +81,13 @@ export async function readPartitions(db: Queryable, table: string): Promise<Part
   return rows;
 }
 
+/** Tells of a day whether each of these tables has a partition for it. */
+export async function readKeptDays(db: Queryable, tables: readonly string[]): Promise<(day: UtcDay) => boolean> {
+  const partitions: Partition[][] = [];
+  for (const table of tables) partitions.push(await readPartitions(db, table));
+  return (day) => partitions.every((ofTable) => ofTable.some((held) => held.lower_bound <= day && day < held.upper_bound));
+}
+
 /** Each call handles one partition in its own transaction, so that no lock is held longer than one partition needs. */
 async function repeatWhileNamed(db: Queryable, statement: string, values: unknown[]): Promise<string[]> {
   const names: string[] = [];

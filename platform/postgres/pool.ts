@@ -32,6 +32,8 @@ export interface Pool extends Queryable {
 export interface TransactionOptions {
   /** Every statement sees the database as the first one did: for several reads that have to agree. */
   snapshot?: boolean;
+  /** The database refuses every write. */
+  readOnly?: boolean;
 }
 
 export interface PoolOptions {
@@ -154,12 +156,13 @@ async function retryAfterConflict<T>(attempt: () => Promise<T>): Promise<T> {
   }
 }
 
-async function runTransaction<T>(
+/** begin, `work`, commit on a connection that one has already; rolled back when `work` throws. */
+export async function runTransaction<T>(
   connection: Queryable,
   work: (transaction: Queryable) => Promise<T>,
-  { snapshot = false }: TransactionOptions = {},
+  { snapshot = false, readOnly = false }: TransactionOptions = {},
 ): Promise<T> {
-  await connection.query(snapshot ? 'begin isolation level repeatable read' : 'begin');
+  await connection.query(`begin${snapshot ? ' isolation level repeatable read' : ''}${readOnly ? ' read only' : ''}`);
   let result: T;
   try {
     result = await work(connection);
@@ -186,4 +189,9 @@ export function withOrg<T>(
     await transaction.query(`select set_config('app.org_id', $1, true)`, [String(orgId)]);
     return work(transaction);
   }, options);
+}
+
+/** Every statement in a withOrg of its own, which ends with it: for reading what takes long, without holding anything in between. */
+export function eachWithOrg(pool: Pool, orgId: number): Queryable {
+  return { query: (statement, values) => withOrg(pool, orgId, (db) => db.query(statement, values), { readOnly: true }) };
 }

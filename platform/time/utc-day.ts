@@ -12,6 +12,13 @@ export function utcDayOf(moment: Date): UtcDay {
   return moment.toISOString().slice(0, 10) as UtcDay;
 }
 
+/** Whether a text is a day that the calendar has: 2026-02-30 is none. */
+export function isUtcDay(text: string): text is UtcDay {
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return false;
+  const moment = new Date(`${text}T00:00:00.000Z`);
+  return !Number.isNaN(moment.getTime()) && utcDayOf(moment) === text;
+}
+
 export function addDays(day: UtcDay, days: number): UtcDay {
   return utcDayOf(new Date(startOfUtcDay(day).getTime() + days * dayMs));
 }
