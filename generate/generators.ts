@@ -1,4 +1,5 @@
 import { apiClient } from './api-client.ts';
+import { browserSdk } from './browser-sdk.ts';
 import { compose } from './compose.ts';
 import { dashboards } from './dashboards.ts';
 import type { Generator } from './generated-file.ts';
@@ -10,6 +11,8 @@ import { woocommerceOperations } from './woocommerce-operations.ts';
 /** Everything that is generated and committed, one line each, in the order in which one builds on another. */
 export const generators: Readonly<Record<string, Generator>> = {
   'woocommerce operations': woocommerceOperations,
+  // Before the document: the exporter has a route for what is there.
+  'browser sdk': browserSdk,
   openapi,
   'api-client': apiClient,
   dashboards,

@@ -1,6 +1,195 @@
 /* Made by npm run generate from api/openapi.json. Do not edit. */
 
 export interface paths {
+    "/api/analytics/widget/{chatbotId}/active": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How many sessions of a chatbot are going on
+         * @description Sessions that have not ended and whose last activity is less than the session timeout (30 minutes) ago.
+         */
+        get: operations["getWidgetAnalyticsActiveSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/analytics/widget/{chatbotId}/data-subject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One person's data
+         * @description For owners; recorded in the audit log with the SHA-256 of the id. The sessions of a person are those that carry the id; their events are those that carry it, and all events of those sessions.
+         */
+        get: operations["exportWidgetDataSubject"];
+        put?: never;
+        post?: never;
+        /**
+         * Removes one person's data
+         * @description For owners; recorded in the audit log with the SHA-256 of the id. The sessions of a person are those that carry the id; their events are those that carry it, and all events of those sessions. Daily statistics keep their numbers until their day is made anew. Repeating it is safe.
+         */
+        delete: operations["deleteWidgetDataSubject"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/analytics/widget/{chatbotId}/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** With what devices, browsers and systems the sessions of a chatbot came in a period */
+        get: operations["getWidgetAnalyticsDevices"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/analytics/widget/{chatbotId}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The most frequent events of a chatbot in a period */
+        get: operations["getWidgetAnalyticsEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/analytics/widget/{chatbotId}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All events or sessions of a period as a file
+         * @description For owners; recorded in the audit log. Rows come day by day, sessions oldest first, events of a day by id, with the columns of the table. In CSV a cell that a spreadsheet would take for a formula begins with `'`. It is not one snapshot: what arrives or goes meanwhile may be in it or not. A download that ends without its last chunk is not complete: repeat it.
+         */
+        get: operations["exportWidgetData"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/analytics/widget/{chatbotId}/funnel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How many sessions or visitors of a chatbot go through a list of events in order
+         * @description A session or visitor reaches a step by an event for it that is later than the one for the step before; other events may lie in between. All of them are in the period.
+         */
+        get: operations["getWidgetAnalyticsFunnel"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/analytics/widget/{chatbotId}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sessions of a chatbot, newest first
+         * @description The first 10,000 can be paged through; `/export` has all of them.
+         */
+        get: operations["listWidgetSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/analytics/widget/{chatbotId}/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sessions, visitors and conversations of a chatbot in a period */
+        get: operations["getWidgetAnalyticsSummary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/analytics/widget/{chatbotId}/traffic-sources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where the sessions of a chatbot came from in a period */
+        get: operations["getWidgetAnalyticsTrafficSources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/analytics/widget/{chatbotId}/trends": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sessions, conversations and messages of a chatbot by day */
+        get: operations["getWidgetAnalyticsTrends"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/bootloader": {
         parameters: {
             query?: never;
@@ -262,6 +451,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sdk/v1/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The script that a page embeds
+         * @description `widget.js` is the current one and may be kept for an hour. `Content-Location` names it with a hash of its content: under that name it never changes, so it may be kept for ever and be embedded with an `integrity` attribute.
+         */
+        get: operations["getBrowserScript"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/healthz": {
         parameters: {
             query?: never;
@@ -273,6 +482,43 @@ export interface paths {
         get: operations["getServiceHealth"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/widget/analytics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Events of a widget, from the page that embeds it; acknowledged after they are stored
+         * @description After a 503 or without an answer, send the batch again with the same event ids: each event is stored once. An `Origin`, where there is one, must be on the allowlist of the organization. `text/plain` is for beacons; the body is JSON all the same.
+         */
+        post: operations["addWidgetEvents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/widget/errors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** An error that a widget met; stored as the event `widget_error` */
+        post: operations["reportWidgetError"];
         delete?: never;
         options?: never;
         head?: never;
@@ -472,6 +718,488 @@ export interface components {
         };
         /**
          * @example {
+         *       "chatbot_id": "3f0c6a1e-5b1d-4c57-9f43-1d2a8c7b9e10",
+         *       "active_sessions": 4,
+         *       "timestamp": "2026-02-13T10:00:00.000Z"
+         *     }
+         */
+        WidgetAnalyticsActive: {
+            /** Format: uuid */
+            chatbot_id: string;
+            active_sessions: number;
+            /** Format: date-time */
+            timestamp: string;
+        };
+        /**
+         * @example {
+         *       "chatbotId": "3f0c1b52-3c1e-4c5b-9a55-0d6c7a3f2b10",
+         *       "sessionId": "s-1",
+         *       "anonymousId": "a-1",
+         *       "context": {
+         *         "referrer": "https://www.example.com/",
+         *         "landing_page": "https://shop.example/?utm_source=google",
+         *         "screen_width": 1280
+         *       },
+         *       "events": [
+         *         {
+         *           "event_name": "widget_opened",
+         *           "event_category": "engagement",
+         *           "event_id": "0198c5f0-7a5c-7cc2-8a3e-1f2d3c4b5a69",
+         *           "client_timestamp": "2026-02-13T10:00:00.000Z",
+         *           "properties": {
+         *             "triggered_by": "manual"
+         *           }
+         *         }
+         *       ]
+         *     }
+         */
+        WidgetAnalyticsBatch: {
+            /** Format: uuid */
+            chatbotId: string;
+            /** @description Made by the page, kept as long as the visit. */
+            sessionId: string;
+            /** @description Of the browser, across visits. The first one of a session stays. */
+            anonymousId?: string;
+            /** @description Who the visitor turned out to be. The last one wins as a whole. */
+            user?: {
+                id: string;
+                email?: string;
+                name?: string;
+                metadata?: {
+                    [key: string]: unknown;
+                };
+            };
+            /** @description Where the visitor came from; later requests only fill what is still unknown. */
+            context?: {
+                referrer?: string;
+                landing_page?: string;
+                utm_source?: string;
+                utm_medium?: string;
+                utm_campaign?: string;
+                utm_term?: string;
+                utm_content?: string;
+                screen_width?: number;
+                screen_height?: number;
+            };
+            events: {
+                event_name: string;
+                event_category?: string;
+                /** @description Up to 8 KiB as JSON. */
+                properties?: {
+                    [key: string]: unknown;
+                };
+                /**
+                 * Format: uuid
+                 * @description A repeat is acknowledged and not stored again. Send a UUID of version 7.
+                 */
+                event_id?: string;
+                /**
+                 * Format: date-time
+                 * @description Taken as the time of the event when it is at most 24 hours old.
+                 */
+                client_timestamp?: string;
+                page_url?: string;
+                page_title?: string;
+            }[];
+        };
+        /**
+         * @example {
+         *       "chatbot_id": "3f0c6a1e-5b1d-4c57-9f43-1d2a8c7b9e10",
+         *       "period_days": 30,
+         *       "devices": [
+         *         {
+         *           "type": "desktop",
+         *           "count": 250
+         *         },
+         *         {
+         *           "type": "mobile",
+         *           "count": 162
+         *         }
+         *       ],
+         *       "browsers": [
+         *         {
+         *           "name": "Chrome",
+         *           "count": 301
+         *         },
+         *         {
+         *           "name": "unknown",
+         *           "count": 111
+         *         }
+         *       ],
+         *       "operating_systems": [
+         *         {
+         *           "name": "Windows",
+         *           "count": 250
+         *         },
+         *         {
+         *           "name": "Android",
+         *           "count": 162
+         *         }
+         *       ]
+         *     }
+         */
+        WidgetAnalyticsDevices: {
+            /** Format: uuid */
+            chatbot_id: string;
+            /** @description UTC days, today the last. */
+            period_days: number;
+            devices: {
+                /** @enum {string} */
+                type: "desktop" | "mobile" | "tablet";
+                count: number;
+            }[];
+            /** @description The ten most frequent; `unknown` when the user agent did not say. */
+            browsers: {
+                name: string;
+                count: number;
+            }[];
+            /** @description The ten most frequent; `unknown` when the user agent did not say. */
+            operating_systems: {
+                name: string;
+                count: number;
+            }[];
+        };
+        /**
+         * @example {
+         *       "chatbot_id": "3f0c6a1e-5b1d-4c57-9f43-1d2a8c7b9e10",
+         *       "period_days": 7,
+         *       "events": [
+         *         {
+         *           "event_name": "widget_loaded",
+         *           "event_count": 412,
+         *           "unique_sessions": 405
+         *         },
+         *         {
+         *           "event_name": "message_sent",
+         *           "event_count": 310,
+         *           "unique_sessions": 97
+         *         }
+         *       ]
+         *     }
+         */
+        WidgetAnalyticsEvents: {
+            /** Format: uuid */
+            chatbot_id: string;
+            /** @description UTC days, today the last. */
+            period_days: number;
+            /** @description Most frequent first, then by name. */
+            events: {
+                event_name: string;
+                event_count: number;
+                /** @description Distinct over the whole period. */
+                unique_sessions: number;
+            }[];
+        };
+        /**
+         * @example {
+         *       "chatbot_id": "3f0c6a1e-5b1d-4c57-9f43-1d2a8c7b9e10",
+         *       "period_days": 30,
+         *       "scope": "session",
+         *       "overall_conversion_rate": 12.5,
+         *       "steps": [
+         *         {
+         *           "step": 1,
+         *           "event_name": "widget_loaded",
+         *           "count": 400,
+         *           "conversion_rate": 100,
+         *           "step_conversion_rate": 100,
+         *           "drop_off": 0,
+         *           "drop_off_rate": 0
+         *         },
+         *         {
+         *           "step": 2,
+         *           "event_name": "widget_opened",
+         *           "count": 200,
+         *           "conversion_rate": 50,
+         *           "step_conversion_rate": 50,
+         *           "drop_off": 200,
+         *           "drop_off_rate": 50
+         *         },
+         *         {
+         *           "step": 3,
+         *           "event_name": "message_sent",
+         *           "count": 50,
+         *           "conversion_rate": 12.5,
+         *           "step_conversion_rate": 25,
+         *           "drop_off": 150,
+         *           "drop_off_rate": 75
+         *         }
+         *       ]
+         *     }
+         */
+        WidgetAnalyticsFunnel: {
+            /** Format: uuid */
+            chatbot_id: string;
+            /** @description UTC days, today the last. */
+            period_days: number;
+            /** @enum {string} */
+            scope: "session" | "visitor";
+            /** @description Of those at the first step, how many reach the last one; in percent. */
+            overall_conversion_rate: number;
+            steps: {
+                step: number;
+                event_name: string;
+                /** @description How many have an event for each step up to this one, in order. */
+                count: number;
+                /** @description Of those at the first step, in percent. */
+                conversion_rate: number;
+                /** @description Of those at the step before, in percent. */
+                step_conversion_rate: number;
+                /** @description How many reached the step before and not this one. */
+                drop_off: number;
+                /** @description In percent, two decimals; 0 of nothing. */
+                drop_off_rate: number;
+            }[];
+        };
+        /**
+         * @example {
+         *       "chatbot_id": "3f0c6a1e-5b1d-4c57-9f43-1d2a8c7b9e10",
+         *       "period_days": 30,
+         *       "summary": {
+         *         "total_sessions": 412,
+         *         "unique_visitors": 288,
+         *         "total_conversations": 97,
+         *         "avg_session_duration_seconds": 183.42,
+         *         "conversion_rate": 23.54
+         *       }
+         *     }
+         */
+        WidgetAnalyticsSummary: {
+            /** Format: uuid */
+            chatbot_id: string;
+            /** @description UTC days, today the last. */
+            period_days: number;
+            summary: {
+                /** @description Sessions that started in the period. */
+                total_sessions: number;
+                /** @description Distinct over the whole period. */
+                unique_visitors: number;
+                /** @description Sessions with a message of the visitor. */
+                total_conversations: number;
+                /** @description Of the sessions that have ended, two decimals; 0 of none. */
+                avg_session_duration_seconds: number;
+                /** @description Conversations per session, in percent, two decimals. */
+                conversion_rate: number;
+            };
+        };
+        /**
+         * @example {
+         *       "chatbot_id": "3f0c6a1e-5b1d-4c57-9f43-1d2a8c7b9e10",
+         *       "period_days": 30,
+         *       "utm_sources": [
+         *         {
+         *           "source": "google",
+         *           "count": 41
+         *         }
+         *       ],
+         *       "referrers": [
+         *         {
+         *           "domain": "www.example.com",
+         *           "count": 120
+         *         },
+         *         {
+         *           "domain": "direct",
+         *           "count": 2
+         *         }
+         *       ]
+         *     }
+         */
+        WidgetAnalyticsTrafficSources: {
+            /** Format: uuid */
+            chatbot_id: string;
+            /** @description UTC days, today the last. */
+            period_days: number;
+            /** @description Sessions by utm_source, most frequent first, then by name. */
+            utm_sources: {
+                source: string;
+                count: number;
+            }[];
+            /** @description Sessions with a referrer, most frequent first, then by name. */
+            referrers: {
+                /** @description Host name of the referrer; `direct` when it is no URL. */
+                domain: string;
+                count: number;
+            }[];
+        };
+        /**
+         * @example {
+         *       "chatbot_id": "3f0c6a1e-5b1d-4c57-9f43-1d2a8c7b9e10",
+         *       "period_days": 2,
+         *       "trends": [
+         *         {
+         *           "stat_date": "2026-02-13",
+         *           "sessions": 12,
+         *           "conversations": 3,
+         *           "messages": 20,
+         *           "conversion_rate": 25
+         *         },
+         *         {
+         *           "stat_date": "2026-02-12",
+         *           "sessions": 0,
+         *           "conversations": 0,
+         *           "messages": 0,
+         *           "conversion_rate": 0
+         *         }
+         *       ]
+         *     }
+         */
+        WidgetAnalyticsTrends: {
+            /** Format: uuid */
+            chatbot_id: string;
+            /** @description UTC days, today the last. */
+            period_days: number;
+            /** @description Each day of the period, newest first. */
+            trends: {
+                /** Format: date */
+                stat_date: string;
+                sessions: number;
+                conversations: number;
+                messages: number;
+                /** @description In percent, two decimals; 0 of nothing. */
+                conversion_rate: number;
+            }[];
+        };
+        WidgetDataSubject: {
+            chatbot_id: string;
+            subject: {
+                /** @enum {string} */
+                type: "user_id" | "anonymous_id";
+                value: string;
+            };
+            /** Format: date-time */
+            exported_at: string;
+            visitors: {
+                chatbot_id: string;
+                anonymous_id: string;
+                /** Format: date-time */
+                first_seen_at: string;
+                /** Format: date-time */
+                last_seen_at: string;
+            }[];
+            sessions: {
+                id: string;
+                chatbot_id: string;
+                session_id: string;
+                anonymous_id: string | null;
+                user_id: string | null;
+                user_email: string | null;
+                user_name: string | null;
+                user_metadata: {
+                    [key: string]: unknown;
+                };
+                /** Format: date-time */
+                started_at: string;
+                /** Format: date-time */
+                last_activity_at: string;
+                /** Format: date-time */
+                ended_at: string | null;
+                end_reason: ("client" | "timeout" | "max_age") | null;
+                /** @description Null until the session has ended. */
+                duration_seconds: number | null;
+                referrer: string | null;
+                landing_page: string | null;
+                utm_source: string | null;
+                utm_medium: string | null;
+                utm_campaign: string | null;
+                utm_term: string | null;
+                utm_content: string | null;
+                user_agent: string | null;
+                browser_name: string | null;
+                browser_version: string | null;
+                os_name: string | null;
+                os_version: string | null;
+                /** @enum {string} */
+                device_type: "desktop" | "mobile" | "tablet";
+                screen_width: number | null;
+                screen_height: number | null;
+                /** @description The network of the visitor: /24 or /48. The address itself is never stored. */
+                ip_address: string | null;
+                country_code: string | null;
+                city: string | null;
+                messages_sent: number;
+                messages_received: number;
+                widget_opened_count: number;
+                widget_minimized_count: number;
+                avg_response_time_ms: number | null;
+                had_conversation: boolean;
+                completed_pre_chat_form: boolean;
+                triggered_by: string | null;
+                /** Format: date-time */
+                created_at: string;
+                /** Format: date-time */
+                updated_at: string;
+                response_time_sum_ms: number;
+                response_time_count: number;
+            }[];
+            events: {
+                chatbot_id: string;
+                /** Format: date */
+                event_date: string;
+                id: string;
+                session_id: string;
+                /** Format: date-time */
+                session_started_at: string;
+                anonymous_id: string | null;
+                user_id: string | null;
+                event_name: string;
+                event_category: string | null;
+                properties: {
+                    [key: string]: unknown;
+                };
+                page_url: string | null;
+                page_title: string | null;
+                seq: number;
+                /** Format: date-time */
+                timestamp: string;
+                /** Format: date-time */
+                client_timestamp: string | null;
+                /** Format: date-time */
+                created_at: string;
+            }[];
+        };
+        WidgetDataSubjectDeletion: {
+            chatbot_id: string;
+            subject: {
+                /** @enum {string} */
+                type: "user_id" | "anonymous_id";
+                value: string;
+            };
+            events_deleted: number;
+            sessions_deleted: number;
+            visitors_deleted: number;
+        };
+        /**
+         * @example {
+         *       "chatbotId": "3f0c1b52-3c1e-4c5b-9a55-0d6c7a3f2b10",
+         *       "sessionId": "s-1",
+         *       "error": {
+         *         "message": "x is not a function",
+         *         "url": "https://shop.example/",
+         *         "line": 10,
+         *         "column": 3,
+         *         "widgetVersion": "2.1.0"
+         *       }
+         *     }
+         */
+        WidgetErrorReport: {
+            /** Format: uuid */
+            chatbotId: string;
+            /** @description Made by the page, kept as long as the visit. */
+            sessionId: string;
+            error: {
+                message?: string;
+                stack?: string;
+                widgetVersion?: string;
+                userAgent?: string;
+                url?: string;
+                line?: number;
+                column?: number;
+                /** Format: date-time */
+                timestamp?: string;
+            };
+        };
+        /**
+         * @example {
          *       "status": "NEEDS_ATTENTION",
          *       "lastSeenAt": "2026-02-06T12:00:00.000Z",
          *       "loads": {
@@ -591,6 +1319,65 @@ export interface components {
                 gte7d: number;
             };
             requestId: string;
+        };
+        WidgetSessions: {
+            chatbot_id: string;
+            page: number;
+            limit: number;
+            total: number;
+            sessions: {
+                id: string;
+                chatbot_id: string;
+                session_id: string;
+                anonymous_id: string | null;
+                user_id: string | null;
+                user_email: string | null;
+                user_name: string | null;
+                user_metadata: {
+                    [key: string]: unknown;
+                };
+                /** Format: date-time */
+                started_at: string;
+                /** Format: date-time */
+                last_activity_at: string;
+                /** Format: date-time */
+                ended_at: string | null;
+                end_reason: ("client" | "timeout" | "max_age") | null;
+                /** @description Null until the session has ended. */
+                duration_seconds: number | null;
+                referrer: string | null;
+                landing_page: string | null;
+                utm_source: string | null;
+                utm_medium: string | null;
+                utm_campaign: string | null;
+                utm_term: string | null;
+                utm_content: string | null;
+                user_agent: string | null;
+                browser_name: string | null;
+                browser_version: string | null;
+                os_name: string | null;
+                os_version: string | null;
+                /** @enum {string} */
+                device_type: "desktop" | "mobile" | "tablet";
+                screen_width: number | null;
+                screen_height: number | null;
+                /** @description The network of the visitor: /24 or /48. The address itself is never stored. */
+                ip_address: string | null;
+                country_code: string | null;
+                city: string | null;
+                messages_sent: number;
+                messages_received: number;
+                widget_opened_count: number;
+                widget_minimized_count: number;
+                avg_response_time_ms: number | null;
+                had_conversation: boolean;
+                completed_pre_chat_form: boolean;
+                triggered_by: string | null;
+                /** Format: date-time */
+                created_at: string;
+                /** Format: date-time */
+                updated_at: string;
+            }[];
         };
         /**
          * @example {
@@ -1091,6 +1878,36 @@ export interface components {
         };
     };
     responses: {
+        /** @description Not Found: `CHATBOT_NOT_FOUND` */
+        CHATBOT_NOT_FOUND: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    error?: {
+                        /** @enum {string} */
+                        code?: "CHATBOT_NOT_FOUND";
+                    };
+                };
+            };
+        };
+        /** @description Forbidden: `CSRF_REJECTED`, `FORBIDDEN`, `ORG_DEACTIVATED` */
+        "CSRF_REJECTED.FORBIDDEN.ORG_DEACTIVATED": {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    error?: {
+                        /** @enum {string} */
+                        code?: "CSRF_REJECTED" | "FORBIDDEN" | "ORG_DEACTIVATED";
+                    };
+                };
+            };
+        };
         /** @description Service Unavailable: `DATABASE_UNAVAILABLE`, `INGEST_OVERLOADED`, `SHUTTING_DOWN` */
         "DATABASE_UNAVAILABLE.INGEST_OVERLOADED.SHUTTING_DOWN": {
             headers: {
@@ -1245,6 +2062,21 @@ export interface components {
                 };
             };
         };
+        /** @description Not Found: `NOT_FOUND`, `ORG_NOT_FOUND` */
+        "NOT_FOUND.ORG_NOT_FOUND": {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    error?: {
+                        /** @enum {string} */
+                        code?: "NOT_FOUND" | "ORG_NOT_FOUND";
+                    };
+                };
+            };
+        };
         /** @description Not Found: `ORG_NOT_FOUND` */
         ORG_NOT_FOUND: {
             headers: {
@@ -1256,6 +2088,21 @@ export interface components {
                     error?: {
                         /** @enum {string} */
                         code?: "ORG_NOT_FOUND";
+                    };
+                };
+            };
+        };
+        /** @description Forbidden: `ORIGIN_NOT_ALLOWED` */
+        ORIGIN_NOT_ALLOWED: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    error?: {
+                        /** @enum {string} */
+                        code?: "ORIGIN_NOT_ALLOWED";
                     };
                 };
             };
@@ -1404,6 +2251,419 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    getWidgetAnalyticsActiveSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description A chatbot of the own organization. */
+                chatbotId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WidgetAnalyticsActive"];
+                };
+            };
+            400: components["responses"]["VALIDATION_ERROR"];
+            401: components["responses"]["TOKEN_EXPIRED.UNAUTHENTICATED"];
+            403: components["responses"]["FORBIDDEN.ORG_DEACTIVATED"];
+            404: components["responses"]["NOT_FOUND.ORG_NOT_FOUND"];
+            429: components["responses"]["RATE_LIMITED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.SHUTTING_DOWN"];
+        };
+    };
+    exportWidgetDataSubject: {
+        parameters: {
+            query?: {
+                /** @description The id that `user.id` carried. Exactly one of the two. */
+                user_id?: string;
+                /** @description The id that `anonymousId` carried. */
+                anonymous_id?: string;
+            };
+            header?: never;
+            path: {
+                chatbotId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WidgetDataSubject"];
+                };
+            };
+            400: components["responses"]["VALIDATION_ERROR"];
+            401: components["responses"]["TOKEN_EXPIRED.UNAUTHENTICATED"];
+            403: components["responses"]["FORBIDDEN.ORG_DEACTIVATED"];
+            404: components["responses"]["NOT_FOUND.ORG_NOT_FOUND"];
+            429: components["responses"]["RATE_LIMITED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.SHUTTING_DOWN"];
+        };
+    };
+    deleteWidgetDataSubject: {
+        parameters: {
+            query?: {
+                /** @description The id that `user.id` carried. Exactly one of the two. */
+                user_id?: string;
+                /** @description The id that `anonymousId` carried. */
+                anonymous_id?: string;
+            };
+            header?: never;
+            path: {
+                chatbotId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WidgetDataSubjectDeletion"];
+                };
+            };
+            400: components["responses"]["VALIDATION_ERROR"];
+            401: components["responses"]["TOKEN_EXPIRED.UNAUTHENTICATED"];
+            403: components["responses"]["CSRF_REJECTED.FORBIDDEN.ORG_DEACTIVATED"];
+            404: components["responses"]["NOT_FOUND.ORG_NOT_FOUND"];
+            429: components["responses"]["RATE_LIMITED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.SHUTTING_DOWN"];
+        };
+    };
+    getWidgetAnalyticsDevices: {
+        parameters: {
+            query?: {
+                /** @description UTC days, today the last. */
+                days?: number;
+            };
+            header?: never;
+            path: {
+                /** @description A chatbot of the own organization. */
+                chatbotId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WidgetAnalyticsDevices"];
+                };
+            };
+            400: components["responses"]["VALIDATION_ERROR"];
+            401: components["responses"]["TOKEN_EXPIRED.UNAUTHENTICATED"];
+            403: components["responses"]["FORBIDDEN.ORG_DEACTIVATED"];
+            404: components["responses"]["NOT_FOUND.ORG_NOT_FOUND"];
+            429: components["responses"]["RATE_LIMITED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.SHUTTING_DOWN"];
+        };
+    };
+    getWidgetAnalyticsEvents: {
+        parameters: {
+            query?: {
+                /** @description UTC days, today the last. */
+                days?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description A chatbot of the own organization. */
+                chatbotId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WidgetAnalyticsEvents"];
+                };
+            };
+            400: components["responses"]["VALIDATION_ERROR"];
+            401: components["responses"]["TOKEN_EXPIRED.UNAUTHENTICATED"];
+            403: components["responses"]["FORBIDDEN.ORG_DEACTIVATED"];
+            404: components["responses"]["NOT_FOUND.ORG_NOT_FOUND"];
+            429: components["responses"]["RATE_LIMITED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.SHUTTING_DOWN"];
+        };
+    };
+    exportWidgetData: {
+        parameters: {
+            query: {
+                dataset: "events" | "sessions";
+                format?: "csv" | "ndjson";
+                days?: number;
+            };
+            header?: never;
+            path: {
+                chatbotId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rows */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    /** @description Always an attachment, with a name for the file */
+                    "Content-Disposition": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": string;
+                    "text/csv": string;
+                };
+            };
+            400: components["responses"]["VALIDATION_ERROR"];
+            401: components["responses"]["TOKEN_EXPIRED.UNAUTHENTICATED"];
+            403: components["responses"]["FORBIDDEN.ORG_DEACTIVATED"];
+            404: components["responses"]["NOT_FOUND.ORG_NOT_FOUND"];
+            429: components["responses"]["RATE_LIMITED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.SHUTTING_DOWN"];
+        };
+    };
+    getWidgetAnalyticsFunnel: {
+        parameters: {
+            query: {
+                /** @description 2 to 10 event names, separated by commas, such as `widget_loaded,widget_opened,message_sent`. */
+                steps: string[];
+                /** @description What goes through the steps. Events without an anonymous id belong to no visitor. */
+                scope?: "session" | "visitor";
+                /** @description UTC days, today the last. */
+                days?: number;
+            };
+            header?: never;
+            path: {
+                /** @description A chatbot of the own organization. */
+                chatbotId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WidgetAnalyticsFunnel"];
+                };
+            };
+            400: components["responses"]["VALIDATION_ERROR"];
+            401: components["responses"]["TOKEN_EXPIRED.UNAUTHENTICATED"];
+            403: components["responses"]["FORBIDDEN.ORG_DEACTIVATED"];
+            404: components["responses"]["NOT_FOUND.ORG_NOT_FOUND"];
+            429: components["responses"]["RATE_LIMITED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.SHUTTING_DOWN"];
+        };
+    };
+    listWidgetSessions: {
+        parameters: {
+            query?: {
+                page?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                chatbotId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WidgetSessions"];
+                };
+            };
+            400: components["responses"]["VALIDATION_ERROR"];
+            401: components["responses"]["TOKEN_EXPIRED.UNAUTHENTICATED"];
+            403: components["responses"]["FORBIDDEN.ORG_DEACTIVATED"];
+            404: components["responses"]["NOT_FOUND.ORG_NOT_FOUND"];
+            429: components["responses"]["RATE_LIMITED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.SHUTTING_DOWN"];
+        };
+    };
+    getWidgetAnalyticsSummary: {
+        parameters: {
+            query?: {
+                /** @description UTC days, today the last. */
+                days?: number;
+            };
+            header?: never;
+            path: {
+                /** @description A chatbot of the own organization. */
+                chatbotId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WidgetAnalyticsSummary"];
+                };
+            };
+            400: components["responses"]["VALIDATION_ERROR"];
+            401: components["responses"]["TOKEN_EXPIRED.UNAUTHENTICATED"];
+            403: components["responses"]["FORBIDDEN.ORG_DEACTIVATED"];
+            404: components["responses"]["NOT_FOUND.ORG_NOT_FOUND"];
+            429: components["responses"]["RATE_LIMITED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.SHUTTING_DOWN"];
+        };
+    };
+    getWidgetAnalyticsTrafficSources: {
+        parameters: {
+            query?: {
+                /** @description UTC days, today the last. */
+                days?: number;
+            };
+            header?: never;
+            path: {
+                /** @description A chatbot of the own organization. */
+                chatbotId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WidgetAnalyticsTrafficSources"];
+                };
+            };
+            400: components["responses"]["VALIDATION_ERROR"];
+            401: components["responses"]["TOKEN_EXPIRED.UNAUTHENTICATED"];
+            403: components["responses"]["FORBIDDEN.ORG_DEACTIVATED"];
+            404: components["responses"]["NOT_FOUND.ORG_NOT_FOUND"];
+            429: components["responses"]["RATE_LIMITED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.SHUTTING_DOWN"];
+        };
+    };
+    getWidgetAnalyticsTrends: {
+        parameters: {
+            query?: {
+                /** @description UTC days, today the last. */
+                days?: number;
+            };
+            header?: never;
+            path: {
+                /** @description A chatbot of the own organization. */
+                chatbotId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WidgetAnalyticsTrends"];
+                };
+            };
+            400: components["responses"]["VALIDATION_ERROR"];
+            401: components["responses"]["TOKEN_EXPIRED.UNAUTHENTICATED"];
+            403: components["responses"]["FORBIDDEN.ORG_DEACTIVATED"];
+            404: components["responses"]["NOT_FOUND.ORG_NOT_FOUND"];
+            429: components["responses"]["RATE_LIMITED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.SHUTTING_DOWN"];
+        };
+    };
     getBootloader: {
         parameters: {
             query?: {
@@ -1858,6 +3118,50 @@ export interface operations {
             503: components["responses"]["DATABASE_UNAVAILABLE.SHUTTING_DOWN"];
         };
     };
+    getBrowserScript: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description An `ETag`: 304 if it is still the script. */
+                "if-none-match"?: string;
+            };
+            path: {
+                file: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The script */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    /** @description Of its content */
+                    ETag: string;
+                    /** @description How long it may be kept */
+                    "Cache-Control": string;
+                    /** @description The name beside this one under which it never changes */
+                    "Content-Location": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/javascript": string;
+                };
+            };
+            /** @description It is what the caller has */
+            304: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["VALIDATION_ERROR"];
+            404: components["responses"]["NOT_FOUND"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["SHUTTING_DOWN"];
+        };
+    };
     getServiceHealth: {
         parameters: {
             query?: never;
@@ -1877,6 +3181,78 @@ export interface operations {
                     "application/json": components["schemas"]["ServiceHealth"];
                 };
             };
+        };
+    };
+    addWidgetEvents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WidgetAnalyticsBatch"];
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description Stored, or known already, or dropped as bot traffic. */
+            204: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["INVALID_JSON.VALIDATION_ERROR"];
+            403: components["responses"]["ORIGIN_NOT_ALLOWED"];
+            404: components["responses"]["CHATBOT_NOT_FOUND"];
+            413: components["responses"]["PAYLOAD_TOO_LARGE"];
+            415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
+            422: components["responses"]["ROW_REFUSED"];
+            429: components["responses"]["RATE_LIMITED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.INGEST_OVERLOADED.SHUTTING_DOWN"];
+        };
+    };
+    reportWidgetError: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WidgetErrorReport"];
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description Stored, or known already, or dropped as bot traffic. */
+            204: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["INVALID_JSON.VALIDATION_ERROR"];
+            403: components["responses"]["ORIGIN_NOT_ALLOWED"];
+            404: components["responses"]["CHATBOT_NOT_FOUND"];
+            413: components["responses"]["PAYLOAD_TOO_LARGE"];
+            415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
+            422: components["responses"]["ROW_REFUSED"];
+            429: components["responses"]["RATE_LIMITED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.INGEST_OVERLOADED.SHUTTING_DOWN"];
         };
     };
 }
