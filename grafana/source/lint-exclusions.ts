@@ -38,6 +38,24 @@ const withoutTarget: readonly Omit<LintExclusion, 'rule'>[] = [
     panel,
     reason: recorded,
   })),
+  ...['Alerts over time', 'Alerts of $org over time'].map((panel) => ({ dashboard: 'widget-analytics', panel, reason: alerts })),
+  ...['overview', 'widget-analytics'].flatMap((dashboard) =>
+    ['Organizations that fell silent', 'Organizations with many drops', 'Error events, share', 'Event lag (p95)'].map((panel) => ({
+      dashboard,
+      panel,
+      reason: recorded,
+    })),
+  ),
+  ...[
+    'Organizations that send less than a week ago',
+    'Organizations that send',
+    'Organizations with drops in the last 15 minutes',
+    'Duplicates, 15 minutes',
+    'Error events, 15 minutes',
+    'Events in this hour',
+    'Dropped now',
+    'Events against a week ago',
+  ].map((panel) => ({ dashboard: 'widget-analytics', panel, reason: recorded })),
   ...['Alerts over time', 'Alerts of $org and $store over time'].map((panel) => ({ dashboard: 'woocommerce', panel, reason: alerts })),
   ...['overview', 'woocommerce'].flatMap((dashboard) =>
     ['Organizations whose shops fail', 'Least budget left, 30 days', 'Burn rate of the shop budgets, 1 h'].map((panel) => ({

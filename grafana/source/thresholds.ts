@@ -41,6 +41,13 @@ export const alertThresholds = {
   orgMismatches: threshold('widget-health', 'WidgetOrgHealthSpike', 'error', '>= 20', 20),
   orgSilentSeconds: threshold('widget-health', 'WidgetOrgSilent', 'info', '> 86400', 86_400),
 
+  errorEventShare: threshold('widget-analytics', 'WidgetErrorEventsHigh', 'warning', '> 0.1', 0.1),
+  duplicateShare: threshold('widget-analytics', 'WidgetAnalyticsDuplicatesHigh', 'info', '> 0.2', 0.2),
+  eventLagSeconds: threshold('widget-analytics', 'WidgetAnalyticsEventLagHigh', 'info', '> 3600', 3600),
+  dropShare: threshold('widget-analytics', 'WidgetAnalyticsDropsHigh', 'warning', '> 0.2', 0.2),
+  silentSinceLastWeek: threshold('widget-analytics', 'WidgetAnalyticsSilent', 'warning', '>= 100', 100),
+  cleanupAgeSeconds: threshold('widget-analytics', 'WidgetAnalyticsCleanupFailed', 'warning', '> 93600', 93_600),
+
   shopFailureRatioWarning: threshold('woocommerce', 'WooCommerceFailureRateHigh', 'warning', '> 0.2', 0.2),
   shopFailureRatioError: threshold('woocommerce', 'WooCommerceFailureRateHigh', 'error', '> 0.5', 0.5),
   shopSlowSeconds: threshold('woocommerce', 'WooCommerceSlow', 'warning', '> 5', 5),
