@@ -1,6 +1,7 @@
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { durabilityLine, measureDurability, type DurabilityResult } from '../test/support/durability.ts';
+import { eventDurabilityLine, measureEventDurability, type EventDurability } from '../test/support/event-load.ts';
 import { startDurableDatabase } from '../test/support/durable-database.ts';
 
 const help = [
@@ -21,6 +22,9 @@ export async function run({ kills = 20, connections = 48, print = writeLine } = 
     const result = await measureDurability({ database, kills, connections, organizations: 8, batchesBetweenKills });
     print(durabilityLine(result));
     const problems = problemsOf(result);
+    const events = await measureEventDurability({ database, kills, connections, organizations: 8, batchesBetweenKills });
+    print(eventDurabilityLine(events));
+    problems.push(...problemsOfEvents(events));
     if (problems.length > 0) throw new Error(`not proven: ${problems.join('; ')}`);
     return result;
   } finally {
@@ -44,6 +48,22 @@ function problemsOf(result: DurabilityResult): string[] {
     [result.unknown < kills, `${result.unknown} requests were interrupted by ${kills} kills`],
     [result.acknowledged < kills * batchesBetweenKills.from, `only ${result.acknowledged} messages were acknowledged`],
     [replayed.sent === 0, 'no batch was repeated'],
+  ];
+  return found.filter(([isWrong]) => isWrong).map(([, problem]) => problem);
+}
+
+function problemsOfEvents(result: EventDurability): string[] {
+  const { acknowledged, lost, duplicates, invented, miscountedSessions, pids, unknown, kills, answers } = result;
+  const otherAnswers = [...answers.keys()].filter((answer) => answer !== '204');
+  const found: [boolean, string][] = [
+    [lost > 0, `${lost} acknowledged events are not stored`],
+    [duplicates > 0, `${duplicates} events are stored twice`],
+    [invented > 0, `${invented} stored events were never sent`],
+    [miscountedSessions !== 0, `${miscountedSessions} sessions do not count what their events say`],
+    [otherAnswers.length > 0, `answers other than 204: ${otherAnswers.join(', ')}`],
+    [new Set(pids).size !== kills + 1, `${kills} kills left fewer than ${kills + 1} processes`],
+    [unknown < kills, `${unknown} requests with events were interrupted by ${kills} kills`],
+    [acknowledged < kills * batchesBetweenKills.from, `only ${acknowledged} events were acknowledged`],
   ];
   return found.filter(([isWrong]) => isWrong).map(([, problem]) => problem);
 }

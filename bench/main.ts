@@ -10,14 +10,27 @@ import { startBenchCluster } from './support/cluster.ts';
 import { figureLine, isReached, type Figure } from './support/figures.ts';
 import { startLoad } from './support/load.ts';
 import { trackOperationBench } from './track-operation.ts';
+import { widgetAnalyticsBench } from './widget-analytics.ts';
+import { widgetAnalyticsReadsBench } from './widget-analytics-reads.ts';
+import { widgetAnalyticsRollupBench } from './widget-analytics-rollup.ts';
 import { woocommerceBench } from './woocommerce.ts';
 
-const benches: readonly Bench[] = [ingestBench, orgSeriesBench, bootloaderBench, readsBench, woocommerceBench, trackOperationBench];
+const benches: readonly Bench[] = [
+  ingestBench,
+  orgSeriesBench,
+  bootloaderBench,
+  readsBench,
+  woocommerceBench,
+  trackOperationBench,
+  widgetAnalyticsBench,
+  widgetAnalyticsReadsBench,
+  widgetAnalyticsRollupBench,
+];
 
 const help = [
   'usage: npm run bench -- [--quick] [<name> ...]',
   'Compares, side by side on this machine, and tells which figures are reached. Exits 1 when one is missed. Without a name, all:',
-  ...benches.map(({ name, summary }) => `  ${name.padEnd(12)}${summary}`),
+  ...benches.map(({ name, summary }) => `  ${name.padEnd(26)}${summary}`),
   '  --quick     fewer and shorter rounds: shows that it runs, proves less',
   'BENCH_CPU_PROF_DIR=<directory> writes a CPU profile of every measured process there.',
 ].join('\n');

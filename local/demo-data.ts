@@ -15,6 +15,8 @@ export interface DemoOrganization {
   visitedFrom: string[];
   /** Its theme cannot be shown to a browser every few minutes. */
   breaksItsTheme: boolean;
+  /** Of the visits, in how many its widget fails and says so. */
+  errorShare: number;
 }
 
 const plans = [
@@ -28,26 +30,29 @@ const plans = [
     origin: 'https://shop.demo.example',
     visitedFrom: ['https://shop.demo.example', 'https://demo.example'],
     breaksItsTheme: false,
+    errorShare: 0.03,
   },
   {
     key: 'flaky',
     name: 'Flaky Furniture',
-    shows: 'all loads fail every few minutes; its shop becomes slow, then fails',
+    shows: 'all loads fail every few minutes, its widget reports errors; its shop becomes slow, then fails',
     allowedDomains: ['www.flaky.example'],
     allowLocalhost: false,
     origin: 'https://www.flaky.example',
     visitedFrom: ['https://www.flaky.example'],
     breaksItsTheme: true,
+    errorShare: 0.4,
   },
   {
     key: 'misconfigured',
     name: 'Misconfigured Media',
-    shows: 'its new domain is not in its list and has no shop; its shop is slow',
+    shows: 'its new domain is not in its list, so most events are dropped, and has no shop; its shop is slow',
     allowedDomains: ['www.misconfigured.example'],
     allowLocalhost: false,
     origin: 'https://www.misconfigured.example',
     visitedFrom: ['https://www.misconfigured.example', 'https://new.misconfigured.example', 'https://new.misconfigured.example'],
     breaksItsTheme: false,
+    errorShare: 0.05,
   },
 ];
 

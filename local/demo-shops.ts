@@ -1,13 +1,9 @@
 import pg from 'pg';
-import { jobs } from '../jobs/jobs.ts';
 import { setCustomerConfig } from '../jobs/provisioning.ts';
-import { runJob } from '../jobs/run-job.ts';
 import type { JobsConfig } from '../platform/config.ts';
-import { createLogger } from '../platform/log.ts';
-import { openPool } from '../platform/postgres/pool.ts';
-import { systemClock } from '../platform/time/utc-day.ts';
 import type { DemoOrganization } from './demo-data.ts';
 import { startDemoOperations } from './demo-operations.ts';
+import { runJobsNow } from './jobs-now.ts';
 import { pause } from './pause.ts';
 import { startWooCommerceStandIn, type StandInMode, type WooCommerceStandIn } from './woocommerce-stand-in.ts';
 
@@ -148,26 +144,12 @@ async function playStages(shop: DemoShop, stages: readonly Stage[], signal: Abor
 
 /** The two jobs of shops, in their order: only the figures of a shop that answered are read. */
 async function lookAtShops({ config, write }: DemoShopsOptions, signal: AbortSignal): Promise<void> {
-  const log = createLogger({ service: 'cli', level: 'silent' });
-  const { DATABASE_URL_JOBS: databaseUrl } = config;
-  const pool = openPool({ connectionString: databaseUrl, max: 2, applicationName: 'demo', statementTimeoutMs: 60_000, log });
   try {
-    for (const job of jobs.filter(({ name }) => ['woocommerce-store-health', 'woocommerce-store-kpis'].includes(name))) {
-      const runner = { config, pool, databaseUrl, log, now: systemClock };
-      let outcome = await runJob(job, runner, { force: true });
-      // The process jobs may be at it, with what was configured before.
-      while (!outcome.ran && !signal.aborted) {
-        await pause(500, signal);
-        outcome = await runJob(job, runner, { force: true });
-      }
-      if (outcome.ran && !outcome.succeeded) throw outcome.error;
-    }
+    await runJobsNow(['woocommerce-store-health', 'woocommerce-store-kpis'], { config, signal });
   } catch (error) {
     write(
       'demo',
       `the first look at the shops failed (${error instanceof Error ? error.message : String(error)}); jobs looks every 5 minutes`,
     );
-  } finally {
-    await pool.end();
   }
 }

@@ -1,5 +1,7 @@
 import pg from 'pg';
+import { oneOf } from './chance.ts';
 import type { DemoOrganization } from './demo-data.ts';
+import { demoRequests, type DemoRequestsOptions } from './demo-requests.ts';
 import { pause } from './pause.ts';
 
 export interface DemoTraffic {
@@ -7,18 +9,13 @@ export interface DemoTraffic {
   stop(): Promise<void>;
 }
 
-export interface DemoTrafficOptions {
-  /** Public listener, without a path. */
-  exporterUrl: string;
+export interface DemoTrafficOptions extends DemoRequestsOptions {
   /** As observability_jobs. */
   databaseUrl: string;
-  /** Told what goes wrong and when it goes well again. */
-  write: (name: string, line: string) => void;
 }
 
 /** One request at a time and this pause after each: about three a second, far below every rate limit. */
 const pauseMs = 300;
-const answerWithinMs = 10_000;
 /** Longer than the 60 s for which the exporter remembers an organization, or it would never see the change. */
 const themeChangesEveryMs = 150_000;
 
@@ -29,26 +26,14 @@ const themeChangesEveryMs = 150_000;
  * A refusal (429, 503) or no answer is said once and changes nothing: the next request comes all the same.
  */
 export function startDemoTraffic(organizations: DemoOrganization[], options: DemoTrafficOptions): DemoTraffic {
-  const { exporterUrl, databaseUrl, write } = options;
+  const { databaseUrl } = options;
   const ending = new AbortController();
-  let lastTrouble: string | undefined;
+  const send = demoRequests(options);
 
-  async function send(path: string, init: RequestInit): Promise<void> {
-    const trouble = await fetch(exporterUrl + path, { ...init, signal: AbortSignal.timeout(answerWithinMs) }).then(
-      async (response) => {
-        await response.arrayBuffer();
-        return response.status === 429 || response.status === 503 ? `the exporter answers ${response.status}` : undefined;
-      },
-      (error: unknown) => `the exporter does not answer (${error instanceof Error ? error.message : String(error)})`,
-    );
-    if (trouble !== lastTrouble) write('demo', trouble ? `${trouble}; going on` : 'the exporter takes requests again');
-    lastTrouble = trouble;
-  }
-
-  const loadWidget = (organization: DemoOrganization): Promise<void> =>
+  const loadWidget = (organization: DemoOrganization): Promise<unknown> =>
     send('/api/bootloader', { headers: { origin: oneOf(organization.visitedFrom), 'x-site-id': organization.siteId } });
 
-  const reportMessages = (organization: DemoOrganization): Promise<void> =>
+  const reportMessages = (organization: DemoOrganization): Promise<unknown> =>
     send('/ingest/widget/messages', {
       method: 'POST',
       headers: { authorization: `Bearer ${organization.ingestKey}`, 'content-type': 'application/json' },
@@ -108,10 +93,6 @@ async function startThemeChanges(databaseUrl: string, organizations: DemoOrganiz
     }
     await pause(themeChangesEveryMs, signal);
   }
-}
-
-function oneOf(origins: string[]): string {
-  return origins[Math.floor(Math.random() * origins.length)] ?? '';
 }
 
 /** Mostly a few hundred milliseconds, sometimes seconds: as answers of a chat backend are. */

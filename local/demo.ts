@@ -1,14 +1,17 @@
 import { runCommand } from '../jobs/command-line.ts';
 import { readConfig } from '../platform/config.ts';
+import { systemClock } from '../platform/time/utc-day.ts';
 import { createDemoData } from './demo-data.ts';
+import { createDemoHistory } from './demo-history.ts';
 import { startDemoShops } from './demo-shops.ts';
 import { startDemoTraffic } from './demo-traffic.ts';
+import { startDemoVisitors } from './demo-visitors.ts';
 
 /** The demo of `npm start` for a stack that runs elsewhere: the compose profile `demo`. */
 await runCommand({
   name: 'demo',
   summary:
-    'Creates the demo organizations in the database of DATABASE_URL_JOBS, runs their shops and sends their traffic to an exporter until it is told to stop.',
+    'Creates the demo organizations in the database of DATABASE_URL_JOBS with a week of visits, runs their shops and sends their traffic to an exporter until it is told to stop.',
   flags: {
     exporter: {
       required: true,
@@ -22,20 +25,21 @@ await runCommand({
     },
   },
   run: async ({ exporter, 'shops-host': hostName }) => {
-    const stopped = new Promise((resolve) => {
-      process.once('SIGTERM', resolve);
-      process.once('SIGINT', resolve);
-    });
+    const ending = new AbortController();
+    const stopped = new Promise((resolve) => ending.signal.addEventListener('abort', resolve));
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => ending.abort());
     const config = readConfig('jobs');
     const { DATABASE_URL_JOBS: databaseUrl } = config;
     const exporterUrl = new URL(exporter).origin;
     const write = (name: string, line: string): void => console.log(`${name}: ${line}`);
     const organizations = await createDemoData({ databaseUrl, ingestKeys: {} });
     for (const { key, siteId, shows } of organizations) console.log(`${key}: site id ${siteId}; ${shows}`);
+    await createDemoHistory(organizations, { config, now: systemClock(), signal: ending.signal });
     const shops = await startDemoShops(organizations, { config, exporterUrl, ...(hostName === undefined ? {} : { hostName }), write });
     const traffic = startDemoTraffic(organizations, { exporterUrl, databaseUrl, write });
-    await stopped;
-    await Promise.all([traffic.stop(), shops.stop()]);
+    const visitors = startDemoVisitors(organizations, { exporterUrl, write });
+    if (!ending.signal.aborted) await stopped;
+    await Promise.all([traffic.stop(), visitors.stop(), shops.stop()]);
     return ['stopped'];
   },
 });

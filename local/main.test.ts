@@ -46,8 +46,11 @@ test('npm start answers within 15 s, its curl lines work, and Ctrl-C leaves noth
   });
   expect(performance.now() - startedAt).toBeLessThan(firstAnswerWithinMs);
 
-  const commands = (await stack.summary()).split('\n').filter((line) => line.startsWith('curl '));
-  expect(commands.length).toBeGreaterThanOrEqual(7);
+  const lines = (await stack.summary()).split('\n');
+  const page = await fetch(lines.find((line) => line.startsWith(`http://127.0.0.1:${ports.demoPage}/?exporter=`)) ?? '');
+  expect(await page.text()).toContain('<script>');
+  const commands = lines.filter((line) => line.startsWith('curl '));
+  expect(commands.length).toBeGreaterThanOrEqual(9);
   for (const command of commands) {
     const { stdout } = await promisify(execFile)('/bin/sh', ['-c', `${command} -w '\\n%{http_code}'`], { maxBuffer: 1e8 });
     expect(stdout.slice(stdout.lastIndexOf('\n') + 1), `${command}\n${stdout}`).toMatch(/^20\d$/);
@@ -60,6 +63,8 @@ test('npm start answers within 15 s, its curl lines work, and Ctrl-C leaves noth
         'widget_org_loads_total{org="demo"}',
         'widget_org_load_failures_total{org="flaky"}',
         'widget_org_domain_mismatch_total{org="misconfigured"}',
+        'widget_org_events_total{org="demo"}',
+        'widget_org_dropped_events_total{org="misconfigured",reason="origin"}',
         'woocommerce_store_operations_total{org="demo",store="shop.demo.example",outcome="success"}',
         'woocommerce_store_up{org="misconfigured",store="www.misconfigured.example"}',
         'woocommerce_store_orders_today{org="demo",store="shop.demo.example"}',

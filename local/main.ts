@@ -1,9 +1,13 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readConfig } from '../platform/config.ts';
+import { systemClock } from '../platform/time/utc-day.ts';
 import { createDemoData, type DemoOrganization } from './demo-data.ts';
+import { createDemoHistory } from './demo-history.ts';
+import { startDemoPage } from './demo-page.ts';
 import { startDemoShops } from './demo-shops.ts';
 import { startDemoTraffic } from './demo-traffic.ts';
+import { startDemoVisitors } from './demo-visitors.ts';
 import { portsWithOffset } from './ports.ts';
 import { checkout } from './processes.ts';
 import { writeSecrets } from './secrets.ts';
@@ -57,6 +61,31 @@ async function demoOrganizations(stack: Stack): Promise<DemoOrganization[]> {
   return organizations;
 }
 
+/** Organizations with a past, their shops, what keeps coming to the exporter, and a page; prints how to try it. */
+async function startDemo(stack: Stack, signal: AbortSignal): Promise<{ stop: () => Promise<void> }> {
+  const parts: { stop: () => Promise<void> }[] = [];
+  const stop = async (): Promise<void> => {
+    await Promise.all(parts.map((part) => part.stop()));
+  };
+  try {
+    const organizations = await demoOrganizations(stack);
+    const config = readConfig('jobs', serviceEnvironment(stack));
+    const databaseUrl = stack.databaseUrl('observability_jobs');
+    const exporterUrl = `http://127.0.0.1:${stack.ports.exporter}`;
+    await createDemoHistory(organizations, { config, now: systemClock(), signal });
+    const page = await startDemoPage(stack.ports.demoPage);
+    parts.push(page);
+    parts.push(await startDemoShops(organizations, { config, exporterUrl, write }));
+    parts.push(startDemoTraffic(organizations, { exporterUrl, databaseUrl, write }));
+    parts.push(startDemoVisitors(organizations, { exporterUrl, write }));
+    console.log(await demoSummary(stack, { organizations, page }));
+    return { stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
 /** @returns the exit code */
 async function main(): Promise<number> {
   const { demo, portOffset, help: helpWanted } = readArguments(process.argv.slice(2));
@@ -91,15 +120,11 @@ async function main(): Promise<number> {
       },
     });
     try {
-      const organizations = demo ? await demoOrganizations(stack) : [];
-      const exporterUrl = `http://127.0.0.1:${stack.ports.exporter}`;
-      const shops = await startDemoShops(organizations, { config: readConfig('jobs', serviceEnvironment(stack)), exporterUrl, write });
-      const traffic = startDemoTraffic(organizations, { exporterUrl, databaseUrl: stack.databaseUrl('observability_jobs'), write });
       console.log(stackSummary(stack));
-      if (demo) console.log(await demoSummary(stack, organizations));
+      const running = demo ? await startDemo(stack, ending.signal) : undefined;
       console.log('Ctrl-C stops everything.\n');
       if (!ending.signal.aborted) await new Promise((resolve) => ending.signal.addEventListener('abort', resolve));
-      await Promise.all([traffic.stop(), shops.stop()]);
+      await running?.stop();
     } finally {
       await stack.stop();
     }

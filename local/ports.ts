@@ -10,6 +10,8 @@ const defaultPorts = {
   jobsMetrics: 9466,
   prometheus: 9090,
   alertmanager: 9093,
+  /** A page with the widget, for a browser. */
+  demoPage: 8090,
   /** Not 5432: a PostgreSQL of the system may have that. */
   postgres: 54320,
 };

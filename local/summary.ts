@@ -1,6 +1,8 @@
 import type { DemoOrganization } from './demo-data.ts';
+import type { DemoPage } from './demo-page.ts';
 import type { Stack } from './stack.ts';
 import { signToken } from './tokens.ts';
+import { widgetSnippet } from './widget-snippet.ts';
 
 const monitoringPackages = {
   prometheus: 'apt-get install prometheus, or https://prometheus.io/download/',
@@ -33,12 +35,16 @@ export function stackSummary(stack: Stack): string {
 }
 
 /** Who the demo organizations are, and commands that can be pasted into a shell. */
-export async function demoSummary(stack: Stack, organizations: DemoOrganization[]): Promise<string> {
+export async function demoSummary(
+  stack: Stack,
+  { organizations, page }: { organizations: DemoOrganization[]; page: DemoPage },
+): Promise<string> {
   const [demo] = organizations;
   if (!demo) return '';
   const { ports, secrets } = stack;
   const exporter = `http://127.0.0.1:${ports.exporter}`;
   const api = `http://127.0.0.1:${ports.api}`;
+  const analytics = `${api}/api/analytics/widget/${demo.chatbotId}`;
   const member = await signToken(secrets.AUTH_JWT_SECRET, {
     sub: 'demo-member',
     role: 'member',
@@ -57,6 +63,11 @@ export async function demoSummary(stack: Stack, organizations: DemoOrganization[
     [
       'an administrator asks about all organizations',
       `curl -s -H 'Authorization: Bearer ${admin}' ${api}/internal/metrics/widget-health-summary`,
+    ],
+    [`what visitors did in its widget this week`, `curl -s -H 'Authorization: Bearer ${member}' '${analytics}/summary?days=7'`],
+    [
+      'how many of them opened it and sent a message',
+      `curl -s -H 'Authorization: Bearer ${member}' '${analytics}/funnel?steps=widget_loaded,widget_opened,message_sent&days=7'`,
     ],
     [`how the operations on its shop went`, `curl -s -H 'Authorization: Bearer ${member}' '${api}/api/woocommerce/analytics?limit=3'`],
     ['whether its shop answers now', `curl -s -H 'Authorization: Bearer ${member}' ${api}/api/woocommerce/health`],
@@ -80,8 +91,18 @@ export async function demoSummary(stack: Stack, organizations: DemoOrganization[
       ['admin key (x-admin-key)', secrets.ADMIN_API_KEY],
     ]),
     '',
+    `# a page with the widget of ${demo.key}: open it in a browser`,
+    `${page.urlOf({ exporterUrl: exporter, ...demo })}\n`,
+    '# and what such a page embeds; sdk/browser/README.md explains it',
+    `${await demoSnippet(exporter, demo)}\n`,
     ...commands.flatMap(([what, command]) => [`# ${what}`, `${command}\n`]),
   ].join('\n');
+}
+
+async function demoSnippet(exporterUrl: string, { siteId, chatbotId }: DemoOrganization): Promise<string> {
+  const response = await fetch(`${exporterUrl}/sdk/v1/widget.js`);
+  if (!response.ok) throw new Error(`${exporterUrl} answers ${response.status} for the script of the widget: npm run generate makes it`);
+  return widgetSnippet({ script: Buffer.from(await response.arrayBuffer()), exporterUrl, siteId, chatbotId });
 }
 
 function table(rows: string[][]): string {

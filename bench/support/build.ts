@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { rm } from 'node:fs/promises';
+import { cp, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -15,4 +15,5 @@ export async function build(): Promise<void> {
     '-p',
     fileURLToPath(new URL('bench/tsconfig.build.json', checkout)),
   ]);
+  await cp(new URL('exporter/browser-sdk/', checkout), new URL('exporter/browser-sdk/', buildDirectory), { recursive: true });
 }

@@ -47,6 +47,7 @@ function requestsOf(send: LoadKind): autocannon.Request[] {
       headers: { 'x-site-id': siteId, origin: send.origin },
     }));
   }
+  if (send.kind === 'events') return eventRequests(send);
   if (send.kind === 'operations') return operationRequests(send);
   const messages = JSON.stringify(
     Array.from({ length: send.messagesPerBatch }, (_, position) => ({
@@ -87,4 +88,39 @@ function operationRequests({ ingestKeys, operationsPerBatch }: Extract<LoadKind,
       },
     };
   });
+}
+
+const visitorsPerChatbot = 200;
+const eventNames = ['widget_loaded', 'widget_opened', 'message_sent', 'message_received'];
+
+/** Visitors in turn, every one in a session of its own, with the header and the ids that a browser sends. */
+function eventRequests({ chatbotIds, eventsPerBatch }: Extract<LoadKind, { kind: 'events' }>): autocannon.Request[] {
+  const visit = randomUUID();
+  let visits = 0;
+  return chatbotIds.map((chatbotId) => ({
+    method: 'POST',
+    path: '/widget/analytics',
+    headers: {
+      'content-type': 'application/json',
+      'user-agent': 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36',
+    },
+    setupRequest: (request) => {
+      visits += 1;
+      const visitor = visits % visitorsPerChatbot;
+      const at = new Date().toISOString();
+      const events = Array.from(
+        { length: eventsPerBatch },
+        (_, position) =>
+          `{"event_name":"${eventNames[(visits + position) % eventNames.length]}","event_category":"engagement","event_id":"${randomUUID()}",` +
+          `"client_timestamp":"${at}","page_url":"https://shop.example/products/${position}","properties":{"variant":"blue","position":${position}}}`,
+      );
+      return {
+        ...request,
+        body:
+          `{"chatbotId":"${chatbotId}","sessionId":"s-${visit}-${visitor}","anonymousId":"a-${visitor}",` +
+          `"context":{"referrer":"https://www.example.com/","landing_page":"https://shop.example/?utm_source=google","screen_width":1280,"screen_height":800},` +
+          `"events":[${events.join()}]}`,
+      };
+    },
+  }));
 }

@@ -3,6 +3,7 @@ import { startChild, type Child } from './child.ts';
 /** What is sent, over and over. Callers take turns, so that neither a row lock nor a cache line is all there is. */
 export type LoadKind =
   | { kind: 'messages'; ingestKeys: string[]; messagesPerBatch: number }
+  | { kind: 'events'; chatbotIds: string[]; eventsPerBatch: number }
   | { kind: 'operations'; ingestKeys: string[]; operationsPerBatch: number }
   | { kind: 'bootloader'; siteIds: string[]; origin: string }
   | { kind: 'read'; path: string; tokens: string[] };

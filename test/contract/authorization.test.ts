@@ -13,12 +13,15 @@ let database: TestDatabase;
 let exporter: Awaited<ReturnType<typeof runExporter>>;
 let api: Awaited<ReturnType<typeof runApi>>;
 let callers: Record<string, Record<string, string>>;
+/** What a path names belongs to the organization. */
+const idInPaths = '00000000-0000-4000-8000-000000000000';
 
 beforeAll(async () => {
   database = await createTestDatabase();
   exporter = await runExporter(database);
   api = await runApi(database);
-  await insertOrganization(database, { key: 'own' });
+  const own = await insertOrganization(database, { key: 'own' });
+  await database.query('insert into chatbots (id, org_id, name) values ($1, $2, $3)', [idInPaths, own.id, 'own']);
   await insertOrganization(database, { key: 'deactivated', columns: { is_active: false } });
   const ingestKey = await createIngestKey(database.db, { orgKey: 'own', name: 'own' });
   const revoked = await createIngestKey(database.db, { orgKey: 'own', name: 'revoked' });
@@ -86,10 +89,16 @@ const doors: Record<Route['identity'], Record<string, number | 'past'>> = {
 
 function call(route: Route, headers: Record<string, string>): Promise<Response> {
   const service = exporter.app.routes.includes(route) ? exporter : api;
-  const path = route.path.replace(/:[^/]+/g, '00000000-0000-4000-8000-000000000000');
+  const path = route.path.replace(/:[^/]+/g, idInPaths);
   return fetch(service.url + path, {
     method: route.method,
-    headers: { ...headers, 'x-request-id': 'matrix', ...(route.method === 'POST' ? { 'content-type': 'application/json' } : {}) },
+    headers: {
+      ...headers,
+      // From anywhere else a cookie is refused for an unsafe method.
+      origin: testIdentity.portalOrigin,
+      'x-request-id': 'matrix',
+      ...(route.method === 'POST' ? { 'content-type': 'application/json' } : {}),
+    },
     ...(route.method === 'POST' ? { body: 'not JSON: whoever gets here is past the door' } : {}),
   });
 }
@@ -129,6 +138,17 @@ describe('authorization matrix', () => {
   test('the routes are the ones that are known, each with its declared errors', () => {
     const known = [...exporter.app.routes, ...api.app.routes].map(({ method, path, identity }) => `${method} ${path}: ${identity}`);
     expect(known.toSorted()).toEqual([
+      'DELETE /api/analytics/widget/:chatbotId/data-subject: org user',
+      'GET /api/analytics/widget/:chatbotId/active: org user',
+      'GET /api/analytics/widget/:chatbotId/data-subject: org user',
+      'GET /api/analytics/widget/:chatbotId/devices: org user',
+      'GET /api/analytics/widget/:chatbotId/events: org user',
+      'GET /api/analytics/widget/:chatbotId/export: org user',
+      'GET /api/analytics/widget/:chatbotId/funnel: org user',
+      'GET /api/analytics/widget/:chatbotId/sessions: org user',
+      'GET /api/analytics/widget/:chatbotId/summary: org user',
+      'GET /api/analytics/widget/:chatbotId/traffic-sources: org user',
+      'GET /api/analytics/widget/:chatbotId/trends: org user',
       'GET /api/bootloader: public',
       'GET /api/woocommerce/analytics: org user or nobody',
       'GET /api/woocommerce/errors: org user',
@@ -139,9 +159,12 @@ describe('authorization matrix', () => {
       'GET /internal/metrics/widget-health-summary: admin',
       'GET /openapi.json: public',
       'GET /portal/widget/health: org user',
+      'GET /sdk/v1/:file: public',
       'POST /ingest/alertmanager: webhook',
       'POST /ingest/widget/messages: ingest key',
       'POST /ingest/woocommerce/operations: ingest key',
+      'POST /widget/analytics: public',
+      'POST /widget/errors: public',
     ]);
     for (const { identity, errors, path } of [...exporter.app.routes, ...api.app.routes]) {
       if (identity !== 'public') expect(errors.map(statusOf), path).toContain(401);

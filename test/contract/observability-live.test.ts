@@ -7,6 +7,7 @@ import { rightlyEmpty } from '../../grafana/source/rightly-empty.ts';
 import { createDemoData } from '../../local/demo-data.ts';
 import { startDemoShops } from '../../local/demo-shops.ts';
 import { startDemoTraffic } from '../../local/demo-traffic.ts';
+import { startDemoVisitors } from '../../local/demo-visitors.ts';
 import type { StackPorts } from '../../local/ports.ts';
 import { scaleRanges } from '../../local/prometheus.ts';
 import { serviceEnvironment, type Stack, startStack } from '../../local/stack.ts';
@@ -109,6 +110,10 @@ async function startTraffic(): Promise<void> {
   for (let visitor = 0; visitor < 3; visitor += 1) {
     const traffic = startDemoTraffic(organizations, { exporterUrl, databaseUrl, write });
     stops.push(() => traffic.stop());
+  }
+  for (let crowd = 0; crowd < 8; crowd += 1) {
+    const visitors = startDemoVisitors(organizations, { exporterUrl, write });
+    stops.push(() => visitors.stop());
   }
   const secret = stack.secrets.AUTH_JWT_SECRET;
   const member = await signToken(secret, { sub: 'member', role: 'member', org: shownOrganization });

@@ -82,7 +82,13 @@ describe.each(dashboards)('dashboard $name', ({ name, dashboard }) => {
 });
 
 test('the uids of dashboards are the ones that alerts and bookmarks know', () => {
-  expect(dashboards.map(({ dashboard }) => dashboard.uid)).toEqual(['overview', 'stack', 'widget-health', 'woocommerce']);
+  expect(dashboards.map(({ dashboard }) => dashboard.uid)).toEqual([
+    'overview',
+    'stack',
+    'widget-analytics',
+    'widget-health',
+    'woocommerce',
+  ]);
   expect(shapeFindings(dashboards, runbooks).filter((finding) => finding.startsWith('the '))).toEqual([]);
 });
 

@@ -2,6 +2,7 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { startBootloaderLoad, type BootloaderLoad } from '../support/bootloader-load.ts';
 import { durabilityLine, measureDurability } from '../support/durability.ts';
+import { eventDurabilityLine, measureEventDurability } from '../support/event-load.ts';
 import { startDurableDatabase, type DurableDatabase } from '../support/durable-database.ts';
 import { openConnection, outcomeOf, type HttpAnswer } from '../support/http-connection.ts';
 import { createTenants, startMessageLoad, tenantOrigin, type MessageLoad, type Tenant } from '../support/message-load.ts';
@@ -136,6 +137,30 @@ test('killed under load again and again, it loses no acknowledged message and co
   expect(result.replayed.sent).toBeGreaterThanOrEqual(25);
   expect(result.replayed.duplicates).toBe(result.replayed.sent);
 });
+
+test(
+  'killed under load again and again, it stores every acknowledged event once, and sessions count what is stored',
+  { timeout: 120_000 },
+  async () => {
+    const kills = 3;
+    const result = await measureEventDurability({
+      database,
+      kills,
+      connections: 48,
+      organizations: 6,
+      batchesBetweenKills: { from: 200, to: 1000 },
+    });
+    console.log(eventDurabilityLine(result));
+
+    expect(result).toMatchObject({ lost: 0, duplicates: 0, invented: 0, miscountedSessions: 0 });
+    expect(result.stored).toBe(result.acknowledged);
+    expect([...result.answers.keys()]).toEqual(['204']);
+    expect(result.acknowledged).toBeGreaterThanOrEqual(2000);
+    expect(result.sessions).toBeGreaterThanOrEqual(24);
+    expect(result.unknown).toBeGreaterThanOrEqual(1);
+    expect(new Set(result.pids).size).toBe(kills + 1);
+  },
+);
 
 test(
   'SIGTERM under load: every load is counted, what is under way is finished, new requests are told to come again',

@@ -1,18 +1,11 @@
-import { randomInt } from 'node:crypto';
 import type { DurableDatabase } from './durable-database.ts';
 import { createTenants, startMessageLoad, sumsOf, type MessageLoad, type Sums, type Tenant } from './message-load.ts';
-import { servicePorts, startServiceProcess, waitUntilReady, type ServiceProcess } from './service-process.ts';
-import { waitUntil } from './wait-until.ts';
+import { killUnderLoad, type KillOptions } from './kill-under-load.ts';
 
-export interface DurabilityOptions {
-  database: DurableDatabase;
-  /** How often the exporter is killed. */
-  kills: number;
+export interface DurabilityOptions extends KillOptions {
   /** Clients at a time, each with one request under way. */
   connections: number;
   organizations: number;
-  /** Acknowledged batches between two kills, drawn anew for each. */
-  batchesBetweenKills: { from: number; to: number };
 }
 
 export interface DurabilityResult {
@@ -37,46 +30,30 @@ export interface DurabilityResult {
   answers: ReadonlyMap<string, number>;
 }
 
-const readyWithinMs = 20_000;
-const loadWithinMs = 30_000;
 const replayedBatches = 50;
 
 /**
- * Kills the exporter (SIGKILL) under load and starts it again, over and over, while clients retry what they have no answer for. Then
- * compares what the database holds with what the clients sent. SIGKILL loses what the process holds in memory; what the operating system holds
- * survives it, so this proves the acknowledgement after the commit and not the disk.
+ * Kills the exporter under load, over and over, while clients retry what they have no answer for. Then compares what the database holds with
+ * what the clients sent.
  */
 export async function measureDurability(options: DurabilityOptions): Promise<DurabilityResult> {
   const { database, kills } = options;
-  const ports = await servicePorts();
   const tenants = await createTenants(
     database.db,
     Array.from({ length: options.organizations }, (_, index) => `durable-${index + 1}`),
   );
-  const start = async (): Promise<ServiceProcess> => {
-    exporter = startServiceProcess('exporter', { database, ports });
-    await waitUntilReady(exporter, readyWithinMs);
-    return exporter;
-  };
-  let exporter: ServiceProcess | undefined;
-  let load: MessageLoad | undefined;
-  try {
-    let running = await start();
-    load = startMessageLoad({ url: running.url, tenants, connections: options.connections });
-    const pids = [running.pid];
-    let lossesSeenAfterKills = 0;
-    for (let kill = 0; kill < kills; kill += 1) {
-      await waitForBatches(load, randomInt(options.batchesBetweenKills.from, options.batchesBetweenKills.to));
-      running.signal('SIGKILL');
-      await running.ended;
+  let lossesSeenAfterKills = 0;
+  const { load, pids, stop } = await killUnderLoad({
+    ...options,
+    startLoad: (url) => startMessageLoad({ url, tenants, connections: options.connections }),
+    acknowledgement: '202',
+    afterKill: async (running) => {
       // The ledger first: what is acknowledged now must be stored now, before any client could have sent it again.
-      const acknowledged = load.acknowledged();
+      const acknowledged = running.acknowledged();
       if (isLessThan(await readStored(database, tenants), acknowledged)) lossesSeenAfterKills += 1;
-      running = await start();
-      pids.push(running.pid);
-    }
-    await waitForBatches(load, options.batchesBetweenKills.from);
-    await load.finish({ within: loadWithinMs });
+    },
+  });
+  try {
     const replies = await load.replay(replayedBatches);
     return {
       ...compare(sumsOf(load.batches), await readStored(database, tenants)),
@@ -93,8 +70,7 @@ export async function measureDurability(options: DurabilityOptions): Promise<Dur
       answers: load.answers,
     };
   } finally {
-    load?.abandon();
-    await exporter?.stop();
+    await stop();
   }
 }
 
@@ -102,11 +78,6 @@ export async function measureDurability(options: DurabilityOptions): Promise<Dur
 export function durabilityLine(result: DurabilityResult): string {
   const { acknowledged, stored, lost, duplicates, unknown, kills } = result;
   return `acknowledged ${acknowledged} · stored ${stored} · lost ${lost} · duplicates ${duplicates} · unknown ${unknown} retried · kills ${kills}`;
-}
-
-async function waitForBatches(load: MessageLoad, count: number): Promise<void> {
-  const before = load.answers.get('202') ?? 0;
-  await waitUntil(() => (load.answers.get('202') ?? 0) >= before + count, { within: loadWithinMs, what: `${count} acknowledged batches` });
 }
 
 async function readStored(database: DurableDatabase, tenants: readonly Tenant[]): Promise<Map<number, Sums>> {

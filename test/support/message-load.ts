@@ -1,9 +1,8 @@
 import { randomInt, randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { createIngestKey, createOrganization } from '../../jobs/provisioning.ts';
 import type { Queryable } from '../../platform/postgres/pool.ts';
-import { NoAnswerError, NoConnectionError, openConnection, outcomeOf, type HttpAnswer, type HttpConnection } from './http-connection.ts';
-import { waitUntil } from './wait-until.ts';
+import type { HttpAnswer, HttpConnection } from './http-connection.ts';
+import { startRetryingLoad, type RetryingLoad, type SentBatch } from './retrying-load.ts';
 
 export interface Tenant {
   id: number;
@@ -25,13 +24,12 @@ export async function createTenants(db: Queryable, keys: readonly string[]): Pro
 
 export const tenantOrigin = 'https://shop.example';
 
-export interface Batch {
+export interface Batch extends SentBatch {
   id: string;
   tenant: Tenant;
   body: string;
   messages: number;
   sumMs: number;
-  acknowledged: boolean;
 }
 
 /** Sums of one organization. */
@@ -40,112 +38,39 @@ export interface Sums {
   sumMs: number;
 }
 
-export interface MessageLoad {
-  /** Every batch that was sent at least once. */
-  readonly batches: readonly Batch[];
+export interface MessageLoad extends RetryingLoad<Batch> {
   /** Messages in batches that were acknowledged. */
   acknowledgedMessages(): number;
   /** What the database must hold at least: the acknowledged batches by organization. */
   acknowledged(): Map<number, Sums>;
-  /** How often a connection broke between request and answer; the batch was then sent again. */
-  unknownOutcomes(): number;
   /** Batches whose acknowledgement said that they were stored before: their first answer was lost. */
   deduplicated(): number;
-  /** Answers by {@link outcomeOf}. */
-  readonly answers: ReadonlyMap<string, number>;
-  /** performance.now() of the acknowledgement that comes next. */
-  nextAcknowledgement(): Promise<number>;
-  /** Begins no more batches; resolves when every one that was begun is acknowledged. */
-  finish(options: { within: number }): Promise<void>;
-  /** Sends some acknowledged batches again; answers the bodies of the answers. */
-  replay(count: number): Promise<HttpAnswer[]>;
-  /** Ends all connections, whatever is under way. */
-  abandon(): void;
 }
 
-/** Well below the Retry-After of any 503: the test shall see the first moment at which it works again. */
-const retryAfterMs = 25;
 const mostMessages = 8;
 const longestDurationMs = 3000;
 
-/**
- * Chat backends that report message durations, each on a connection of its own. A client sends a batch until it is acknowledged,
- * always under the same id, as the contract asks of clients: after 503, and after a connection that broke with the outcome unknown.
- */
+/** Chat backends that report message durations until they are acknowledged. */
 export function startMessageLoad(options: { url: string; tenants: readonly Tenant[]; connections: number }): MessageLoad {
   const { url, tenants, connections } = options;
-  const batches: Batch[] = [];
-  const answers = new Map<string, number>();
-  const open: HttpConnection[] = [];
-  let unknownOutcomes = 0;
   let deduplicated = 0;
   let acknowledgedMessages = 0;
-  let waiting: ((at: number) => void)[] = [];
-  let finishing = false;
-  let abandoned = false;
-
-  async function runClient(tenant: Tenant): Promise<void> {
-    const connection = openConnection(url);
-    open.push(connection);
-    while (!finishing) {
-      const batch = newBatch(tenant);
-      batches.push(batch);
-      while (!batch.acknowledged && !abandoned) await trySend(connection, batch);
-    }
-    connection.close();
-  }
-
-  async function trySend(connection: HttpConnection, batch: Batch): Promise<void> {
-    try {
-      const answer = await sendBatch(connection, batch);
-      const outcome = outcomeOf(answer);
-      answers.set(outcome, (answers.get(outcome) ?? 0) + 1);
-      if (answer.status === 202) {
-        batch.acknowledged = true;
-        acknowledgedMessages += batch.messages;
-        for (const resolve of waiting) resolve(performance.now());
-        waiting = [];
-        if ((answer.body as { duplicate: boolean }).duplicate) deduplicated += 1;
-        return;
-      }
-    } catch (error) {
-      if (error instanceof NoAnswerError) unknownOutcomes += 1;
-      else if (!(error instanceof NoConnectionError)) throw error;
-    }
-    await delay(retryAfterMs);
-  }
-
-  const clients = Array.from({ length: connections }, (_, client) => runClient(tenants[client % tenants.length] as Tenant));
-  const allEnded = Promise.all(clients);
-
+  const load = startRetryingLoad<Batch>({
+    url,
+    connections,
+    newBatch: (client) => newBatch(tenants[client % tenants.length] as Tenant),
+    send: sendBatch,
+    acknowledgedBy: 202,
+    onAcknowledged: (batch, answer) => {
+      acknowledgedMessages += batch.messages;
+      if ((answer.body as { duplicate: boolean }).duplicate) deduplicated += 1;
+    },
+  });
   return {
-    batches,
-    answers,
+    ...load,
     acknowledgedMessages: () => acknowledgedMessages,
-    acknowledged: () => sumsOf(batches.filter(({ acknowledged }) => acknowledged)),
-    unknownOutcomes: () => unknownOutcomes,
+    acknowledged: () => sumsOf(load.batches.filter(({ acknowledged }) => acknowledged)),
     deduplicated: () => deduplicated,
-    nextAcknowledgement: () => new Promise((resolve) => waiting.push(resolve)),
-    finish: async ({ within }) => {
-      finishing = true;
-      let ended = false;
-      void allEnded.then(() => (ended = true));
-      await waitUntil(() => ended, { within, what: 'the acknowledgement of every batch' });
-    },
-    replay: async (count) => {
-      const connection = openConnection(url);
-      const stored = batches.filter(({ acknowledged }) => acknowledged);
-      const picked = stored.filter((_batch, index) => index % Math.ceil(stored.length / count) === 0);
-      const replies: HttpAnswer[] = [];
-      for (const batch of picked) replies.push(await sendBatch(connection, batch));
-      connection.close();
-      return replies;
-    },
-    abandon: () => {
-      finishing = true;
-      abandoned = true;
-      for (const connection of open) connection.close();
-    },
   };
 }
 
