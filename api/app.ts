@@ -1,5 +1,5 @@
 import { createAudit } from '../platform/audit.ts';
-import { admin, adminKey, orgUser, orgUserOrNobody } from '../platform/auth/identities.ts';
+import { admin, adminKey, orgUser, orgUserOrAdmin, orgUserOrNobody, ownerOrAdmin } from '../platform/auth/identities.ts';
 import { createJwtVerifier } from '../platform/auth/jwt.ts';
 import type { ApiConfig } from '../platform/config.ts';
 import { createDirectory } from '../platform/directory/directory.ts';
@@ -61,6 +61,8 @@ export async function startApi(options: { config: ApiConfig; lifecycle: Lifecycl
     auth: {
       orgUser: orgUser(tokens),
       orgUserOrNobody: orgUserOrNobody(tokens),
+      orgUserOrAdmin: orgUserOrAdmin(tokens),
+      ownerOrAdmin: ownerOrAdmin(tokens),
       admin: admin(tokens),
       adminKey: adminKey(config.ADMIN_API_KEY),
     },

@@ -67,6 +67,7 @@ export async function startExporter(options: { config: ExporterConfig; lifecycle
     ingest: ingestInstruments(metrics),
     flushes: flushInstruments(metrics, now),
     collectorErrors,
+    alertDetails: new Map(),
     writerLimits: {
       maxTransactionRows: config.INGEST_MAX_TX_ROWS,
       maxQueueRows: config.INGEST_QUEUE_MAX_ROWS,

@@ -2,6 +2,8 @@ import { widgetAnalyticsJobs } from '../features/widget-analytics/jobs.ts';
 import { widgetAnalyticsTables } from '../features/widget-analytics/tables.ts';
 import { widgetHealthJobs } from '../features/widget-health/jobs.ts';
 import { widgetHealthTables } from '../features/widget-health/tables.ts';
+import { widgetPerformanceJobs } from '../features/widget-performance/jobs.ts';
+import { widgetPerformanceTables } from '../features/widget-performance/tables.ts';
 import { woocommerceJobs } from '../features/woocommerce/jobs.ts';
 import { woocommerceTables } from '../features/woocommerce/tables.ts';
 import { alertJobs } from '../platform/alerts/jobs.ts';
@@ -18,6 +20,7 @@ export const partitionedTables: readonly PartitionedTable[] = [
   ingestBatches,
   ...widgetHealthTables,
   ...widgetAnalyticsTables,
+  ...widgetPerformanceTables,
   ...woocommerceTables,
 ];
 
@@ -37,5 +40,6 @@ export const jobs: readonly Job[] = [
   ...alertJobs,
   ...widgetHealthJobs,
   ...widgetAnalyticsJobs,
+  ...widgetPerformanceJobs,
   ...woocommerceJobs,
 ];

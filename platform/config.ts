@@ -137,6 +137,8 @@ const apiVariables = z
     AUTH_ISSUER: z.string().min(1),
     AUTH_AUDIENCE: z.string().min(1),
     ADMIN_API_KEY: secret(24).optional(),
+    // 0: nothing is kept.
+    MONITORING_CACHE_TTL_MS: wholeNumber(30_000, 0, 3_600_000),
     ...sessions,
     ...storeAccess,
   })
@@ -159,6 +161,7 @@ const jobsVariables = z.object({
   // Events arrive up to a day late.
   WIDGET_EVENTS_RETENTION_DAYS: wholeNumber(90, 2, 3650),
   WIDGET_SESSIONS_RETENTION_DAYS: wholeNumber(365, 2, 3650),
+  WIDGET_PERFORMANCE_RETENTION_DAYS: wholeNumber(30, 2, 3650),
   ...storeAccess,
   // Rows arrive up to seven days late.
   WOOCOMMERCE_RETENTION_DAYS: wholeNumber(90, 8, 3650),

@@ -7,7 +7,7 @@ import { route, type Answer, type Route } from '../../platform/http/route.ts';
 import { uuid } from '../../platform/http/validation.ts';
 import { startCollector, type Collector } from '../../platform/metrics/collector.ts';
 import type { EndpointInstruments } from '../../platform/metrics/stack.ts';
-import { isLocalhost, parseWebOrigin } from '../../platform/origin/allowlist.ts';
+import { chatbotNotFound, isOriginAllowed, organizationOfChatbot, originNotAllowed } from '../../platform/origin/widget-origin.ts';
 import { createBatchWriter } from '../../platform/postgres/batch-writer.ts';
 import { createAgentReader } from './device.ts';
 import { analyticsBatch, contextOf, errorEventOf, eventsOf, userOf, widgetErrorReport, type WidgetEvent } from './events.ts';
@@ -74,21 +74,10 @@ function createTaker(
   const botEvents = deps.metrics.counter(fleetMetrics.botEvents);
   const agentOf = createAgentReader();
 
-  async function organizationOf(chatbotId: string): Promise<Organization | undefined> {
-    const chatbot = await directory.chatbot(chatbotId);
-    if (chatbot === undefined) return undefined;
-    const organization = await directory.organizationByKey(chatbot.orgKey);
-    return organization?.id === chatbot.orgId && organization.isActive ? organization : undefined;
-  }
-
   function checkOrigin(organization: Organization, { origin, eventCount }: Delivery): void {
-    // A browser that hides its origin sends an empty header; that is no origin.
-    if (origin === undefined || origin === '' || extraOrigins.has(origin)) return;
-    const parsed = parseWebOrigin(origin);
-    const isAllowed = parsed !== undefined && (isLocalhost(parsed) ? organization.allowLocalhost : organization.allowlist.allows(parsed));
-    if (isAllowed) return;
+    if (isOriginAllowed(organization, origin, extraOrigins)) return;
     orgCounts.drop(organization.id, 'origin', eventCount);
-    throw new HttpError('ORIGIN_NOT_ALLOWED', 'this origin is not on the allowlist of the organization; add its domain there');
+    throw originNotAllowed();
   }
 
   async function store(organization: Organization, delivery: Delivery, agent: SessionRequest['agent']): Promise<Answer> {
@@ -124,7 +113,7 @@ function createTaker(
 
   return {
     take: async (delivery) => {
-      const organization = await organizationOf(delivery.chatbotId);
+      const organization = await organizationOfChatbot(directory, delivery.chatbotId);
       if (organization === undefined) throw chatbotNotFound();
       const { isBot, ...agent } = agentOf(delivery.userAgent);
       if (isBot) {
@@ -140,7 +129,7 @@ function createTaker(
       const chatbotId = uuid.safeParse((sent as { chatbotId?: unknown } | null)?.chatbotId);
       if (!chatbotId.success) return;
       try {
-        const organization = await organizationOf(chatbotId.data);
+        const organization = await organizationOfChatbot(directory, chatbotId.data);
         if (organization === undefined) return;
         if (code === 'RATE_LIMITED') orgCounts.drop(organization.id, 'rate_limited', countOfEvents(sent));
         else orgCounts.drop(organization.id, 'validation', 1);
@@ -149,10 +138,6 @@ function createTaker(
       }
     },
   };
-}
-
-function chatbotNotFound(): HttpError {
-  return new HttpError('CHATBOT_NOT_FOUND', 'no chatbot of an active organization has this id; chatbots-create makes one');
 }
 
 /** Of a body that its schema took; an error report is one event. */

@@ -21,13 +21,17 @@ export async function readActiveSessionCount(db: Queryable, since: Date): Promis
 
 /** The series per organization: those counted in this process, and active sessions from the database. */
 export function analyticsOrgSeries({ counts, now, timeoutMs }: { counts: OrgCounts; now: Clock; timeoutMs: number }): OrgSeriesSource {
+  /** Pages of organizations as they were found last. */
+  let found: (readonly OrgRow[])[] = [];
   return {
     name: 'widget_analytics',
     families: Object.values(orgMetrics),
     read: async function* (db, admission) {
       const active = await readActiveSessionsByOrg(db, { since: new Date(now().getTime() - timeoutMs), lastId: admission.lastId });
+      const pages: (readonly OrgRow[])[] = [];
       for (let afterId = 0; ;) {
         const page = await readOrgsWithChatbot(db, { afterId, lastId: admission.lastId });
+        pages.push(page);
         yield counts.families(page);
         yield [
           {
@@ -39,9 +43,19 @@ export function analyticsOrgSeries({ counts, now, timeoutMs }: { counts: OrgCoun
         if (last === undefined || page.length < pageSize) break;
         afterId = last.id;
       }
+      found = pages;
+      if (admission.overflow > 0) yield counts.overflow(admission.lastId);
+    },
+    counted: function* (admission) {
+      for (const page of found) yield counts.families(page);
       if (admission.overflow > 0) yield counts.overflow(admission.lastId);
     },
   };
+}
+
+interface OrgRow {
+  id: number;
+  key: string;
 }
 
 async function readActiveSessionsByOrg(db: Queryable, { since, lastId }: { since: Date; lastId: number }): Promise<Map<number, number>> {
@@ -58,11 +72,8 @@ async function readActiveSessionsByOrg(db: Queryable, { since, lastId }: { since
 }
 
 /** A page of the admitted organizations that use the slice: those with a chatbot. */
-async function readOrgsWithChatbot(
-  db: Queryable,
-  { afterId, lastId }: { afterId: number; lastId: number },
-): Promise<{ id: number; key: string }[]> {
-  const { rows } = await db.query<{ id: number; key: string }>({
+async function readOrgsWithChatbot(db: Queryable, { afterId, lastId }: { afterId: number; lastId: number }): Promise<OrgRow[]> {
+  const { rows } = await db.query<OrgRow & Record<string, unknown>>({
     name: 'widget_orgs_with_chatbot',
     text: `
       select organizations.id, organizations.key

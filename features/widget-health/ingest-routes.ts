@@ -9,6 +9,7 @@ import { startCollector } from '../../platform/metrics/collector.ts';
 import { isLocalhost, parseWebOrigin } from '../../platform/origin/allowlist.ts';
 import type { EndpointInstruments } from '../../platform/metrics/stack.ts';
 import { createBatchWriter, type BatchWriter } from '../../platform/postgres/batch-writer.ts';
+import { batchDays } from '../../platform/postgres/seen-batches.ts';
 import { createCounterFlusher } from '../../platform/postgres/counter-flusher.ts';
 import {
   bootloaderAnswer,
@@ -22,7 +23,6 @@ import {
 import {
   addHealthDeltas,
   addMessageBatches,
-  batchDays,
   countLoad,
   emptyHealthDelta,
   mergeHealthDelta,

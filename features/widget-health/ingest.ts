@@ -1,6 +1,6 @@
 import type { Queryable } from '../../platform/postgres/pool.ts';
 import type { FlushId } from '../../platform/postgres/counter-flusher.ts';
-import { utcDayOf, type UtcDay } from '../../platform/time/utc-day.ts';
+import type { BatchDays } from '../../platform/postgres/seen-batches.ts';
 import { bucketCount, bucketOf } from './histogram.ts';
 
 /** Label of this slice's rows in the ingest metrics, and of its batches in ingest_batches. */
@@ -64,24 +64,6 @@ export interface MessageUnit {
   messages: number;
   counts: number[];
   sumMs: number;
-}
-
-/** First and last UTC day under which a batch id is recorded: one day, or the two around a midnight that is near. */
-export interface BatchDays {
-  first: UtcDay;
-  last: UtcDay;
-}
-
-const nearMidnightMs = 5 * 60_000;
-
-/**
- * A batch id is recorded on its day, and looked for on the day before as well. Near midnight that is not enough: a retry may meet an exporter whose
- * clock still says yesterday, or run beside the first try. There both days are recorded, so that the primary key decides.
- */
-export function batchDays(now: Date): BatchDays {
-  const before = utcDayOf(new Date(now.getTime() - nearMidnightMs));
-  const after = utcDayOf(new Date(now.getTime() + nearMidnightMs));
-  return { first: before, last: after };
 }
 
 export type MessageOutcome = 'stored' | 'duplicate' | 'org_gone';

@@ -4,10 +4,11 @@ import pg from 'pg';
 import { createIngestKey } from '../../jobs/provisioning.ts';
 import { createLogger } from '../../platform/log.ts';
 import { openPool } from '../../platform/postgres/pool.ts';
+import { batchDays } from '../../platform/postgres/seen-batches.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
 import { insertOrganization, runExporter, scrape } from '../../test/support/services.ts';
 import { waitUntil } from '../../test/support/wait-until.ts';
-import { addMessageBatches, batchDays, messageUnit } from './ingest.ts';
+import { addMessageBatches, messageUnit } from './ingest.ts';
 
 let database: TestDatabase;
 let exporter: Awaited<ReturnType<typeof runExporter>>;

@@ -297,19 +297,28 @@ const pageSize = 200;
 
 /** The org-scoped series of this slice: operations as counted here, shops as the jobs found them. Gauges of shops have no overflow. */
 export function storeOrgSeries(counts: OrgCounts): OrgSeriesSource {
+  /** Pages of organizations as they were found last. */
+  let found: (readonly OrgWithStores[])[] = [];
   return {
     name: 'woocommerce',
     families: Object.values(orgMetrics),
     read: async function* (db, admission) {
+      const pages: (readonly OrgWithStores[])[] = [];
       let afterId = 0;
       for (;;) {
         const page = await readOrgsWithStores(db, admission, afterId);
+        pages.push(page);
         yield counts.families(page);
         yield storeFamilies(await readStoreStates(db, page));
         const last = page.at(-1);
         if (last === undefined || page.length < pageSize) break;
         afterId = last.id;
       }
+      found = pages;
+      if (admission.overflow > 0) yield counts.overflow(admission);
+    },
+    counted: function* (admission) {
+      for (const page of found) yield counts.families(page);
       if (admission.overflow > 0) yield counts.overflow(admission);
     },
   };

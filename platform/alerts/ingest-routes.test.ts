@@ -1,8 +1,12 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import pg from 'pg';
+import { parse } from 'yaml';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
 import { insertOrganization, runExporter, scrape, testIdentity } from '../../test/support/services.ts';
 import { waitUntil } from '../../test/support/wait-until.ts';
+import { inhibitedWithin } from './ingest.ts';
 
 let database: TestDatabase;
 let exporter: Awaited<ReturnType<typeof runExporter>>;
@@ -100,6 +104,11 @@ function rows(of: string = fingerprint): Promise<Row[]> {
   return database.query<Row>('select * from alerts where fingerprint = $1 order by starts_at', [of]);
 }
 
+function permutations<T>(items: readonly T[]): T[][] {
+  if (items.length === 0) return [[]];
+  return items.flatMap((item, index) => permutations(items.toSpliced(index, 1)).map((rest) => [item, ...rest]));
+}
+
 async function codeOf(response: Response): Promise<string> {
   return ((await response.json()) as { error: { code: string } }).error.code;
 }
@@ -191,6 +200,8 @@ describe('a firing alert', () => {
         resolved_at: null,
         resolved_by: null,
         created_at: expect.any(Date) as Date,
+        last_starts_at: null,
+        expired: false,
       },
     ]);
   });
@@ -207,7 +218,14 @@ describe('a firing alert', () => {
     });
     expect(await deliver(repeated)).toEqual({ success: true, stored: 1, failed: 0 });
     expect(await rows()).toEqual([
-      { ...before, severity: 'error', message: 'P95 render time is 21ms', metadata: { p95Time: 21 }, last_seen_at: now },
+      {
+        ...before,
+        severity: 'error',
+        message: 'P95 render time is 21ms',
+        metadata: { p95Time: 21 },
+        last_seen_at: now,
+        last_starts_at: new Date('2026-02-13T10:30:00.000Z'),
+      },
     ]);
   });
 
@@ -317,6 +335,205 @@ describe('a resolved alert', () => {
     await deliver(alert());
     expect(await rows()).toMatchObject([{ resolved: true, resolved_by: 'alertmanager' }]);
   });
+});
+
+describe('out of order', () => {
+  const first = { startsAt: '2026-02-13T10:00:00.000Z', endsAt: '2026-02-13T10:10:00.000Z' };
+  const second = { startsAt: '2026-02-13T10:20:00.000Z', endsAt: '2026-02-13T10:30:00.000Z' };
+  const began = ({ startsAt }: { startsAt: string }): unknown => alert({ startsAt });
+  const ended = (episode: { startsAt: string; endsAt: string }): unknown => alert({ status: 'resolved', ...episode });
+
+  test('an end that comes before its beginning: the alert is resolved when it comes, and told once', async () => {
+    expect(await deliver(ended(first))).toMatchObject({ stored: 0 });
+    expect(await deliver(began(first))).toMatchObject({ stored: 1 });
+    await deliver(began(first));
+    expect(await rows()).toMatchObject([{ resolved: true, resolved_at: new Date(first.endsAt), resolved_by: 'alertmanager' }]);
+    await deliver(began(second));
+    expect((await rows()).map(({ resolved }) => resolved)).toEqual([true, false]);
+  });
+
+  test('the end of an episode that the next one has overtaken does not resolve that', async () => {
+    await deliver(began(first));
+    await deliver(began(second));
+    expect(await deliver(ended(first))).toMatchObject({ stored: 0 });
+    expect(await rows()).toMatchObject([{ resolved: false }]);
+    await deliver(ended(second));
+    expect(await rows()).toMatchObject([{ resolved: true, resolved_at: new Date(second.endsAt) }]);
+  });
+
+  test('the beginning of an episode older than one that is known opens nothing', async () => {
+    await deliver(began(second));
+    await deliver(ended(second));
+    expect(await deliver(began(first))).toMatchObject({ stored: 0 });
+    expect(await rows()).toMatchObject([{ resolved: true, starts_at: new Date(second.startsAt) }]);
+  });
+
+  test.each([2, 3])(
+    '%d episodes of one alert, in every order of their beginnings and ends: once all have come, none is left unresolved',
+    async (episodes) => {
+      const at = (minutes: number): string => new Date(Date.parse(start) + minutes * 60_000).toISOString();
+      const facts = Array.from({ length: episodes }, (_, n) => n).flatMap((n) => [
+        { name: `F${n + 1}`, startsAt: at(20 * n), status: 'firing', endsAt: notEnded },
+        { name: `R${n + 1}`, startsAt: at(20 * n), status: 'resolved', endsAt: at(20 * n + 10) },
+      ]);
+      const orders = permutations(facts);
+      const ofOrder = (order: typeof facts): string => `${fingerprint}-${order.map(({ name }) => name).join('.')}`;
+      // The first of every order in one delivery, then the second, and so on.
+      for (const step of facts.keys())
+        await deliver(
+          ...orders.flatMap((order) => order.slice(step, step + 1).map((fact) => alert({ ...fact, fingerprint: ofOrder(order) }))),
+        );
+      const left = await database.query<{ fingerprint: string }>(
+        'select fingerprint from alerts where not resolved and fingerprint = any($1) order by fingerprint',
+        [orders.map(ofOrder)],
+      );
+      expect(left).toEqual([]);
+      const kept = await database.query<{ fingerprint: string }>('select distinct fingerprint from alerts where fingerprint = any($1)', [
+        orders.map(ofOrder),
+      ]);
+      expect(kept).toHaveLength(orders.length);
+    },
+    30_000,
+  );
+
+  test('1,000 deliveries, many twice, shuffled, with a database that is away in between, leave unresolved exactly what fires', async () => {
+    const fingerprints = Array.from({ length: 50 }, (_, n) => `${fingerprint}-${n}`);
+    const at = (n: number): string => new Date(Date.parse(start) + n * 60_000).toISOString();
+    /** Two episodes of each; every other alert still fires in the second. */
+    const facts = fingerprints.flatMap((of, n) => [
+      alert({ fingerprint: of, startsAt: at(0) }),
+      alert({ fingerprint: of, startsAt: at(0), status: 'resolved', endsAt: at(5) }),
+      alert({ fingerprint: of, startsAt: at(10) }),
+      ...(n % 2 === 0 ? [] : [alert({ fingerprint: of, startsAt: at(10), status: 'resolved', endsAt: at(15) })]),
+    ]);
+    let seed = 42;
+    const random = (): number => (seed = (seed * 16_807) % 2_147_483_647) / 2_147_483_647;
+    const deliveries = Array.from({ length: 1000 }, (_, n) => facts[n % facts.length])
+      .map((fact) => ({ fact, order: random() }))
+      .toSorted((left, right) => left.order - right.order)
+      .map(({ fact }) => fact);
+    const refused: unknown[] = [];
+    const send = async (from: number, to: number): Promise<void> => {
+      for (let next = from; next < to; next += 20) {
+        await Promise.all(
+          deliveries.slice(next, Math.min(to, next + 20)).map(async (fact) => {
+            const { status } = await post(webhook([fact]));
+            if (status === 503) refused.push(fact);
+            else expect(status).toBe(200);
+          }),
+        );
+      }
+    };
+    await send(0, 500);
+    await database.refuseConnections();
+    try {
+      await send(500, 540);
+    } finally {
+      await database.acceptConnections();
+    }
+    expect(refused).toHaveLength(40);
+    await waitUntil(async () => (await post(webhook([]))).status === 200 && (await exporter.directory.organizationByKey('x'), true), {
+      within: 5000,
+      what: 'the database',
+    });
+    await send(540, 1000);
+    // Alertmanager delivers again what was refused.
+    for (const fact of refused.splice(0)) expect((await post(webhook([fact]))).status).toBe(200);
+    const states = await database.query<{ fingerprint: string; unresolved: number; rows: number }>(
+      `select fingerprint, count(*) filter (where not resolved) as unresolved, count(*) as rows
+       from alerts where fingerprint = any($1) group by fingerprint`,
+      [fingerprints],
+    );
+    expect(states).toHaveLength(50);
+    for (const { fingerprint: of, unresolved, rows: episodes } of states) {
+      expect(unresolved, of).toBe(fingerprints.indexOf(of) % 2 === 0 ? 1 : 0);
+      expect(episodes, of).toBeLessThanOrEqual(2);
+    }
+  });
+});
+
+describe('an alert that becomes worse', () => {
+  const of = (severity: string, labels: Record<string, string> = {}, given: Given = {}): unknown =>
+    alert({ ...given, labels: { alertname: `Worse${unique}`, severity, ...labels }, fingerprint: idOf(severity, labels) });
+  const idOf = (severity: string, labels: Record<string, string> = {}): string =>
+    [fingerprint, severity, ...Object.values(labels)].join('-');
+  const state = async (severity: string, labels: Record<string, string> = {}): Promise<string> => {
+    const [row] = await rows(idOf(severity, labels));
+    if (row === undefined) return 'not there';
+    return row.resolved ? (row['expired'] === true ? 'expired' : 'resolved') : 'unresolved';
+  };
+
+  test('takes the place of its lower severities: Alertmanager inhibits them and does not tell of their end', async () => {
+    for (const severity of ['info', 'warning', 'error']) await deliver(of(severity));
+    // An error inhibits what is below it.
+    expect(await Promise.all(['info', 'warning', 'error'].map((severity) => state(severity)))).toEqual([
+      'expired',
+      'expired',
+      'unresolved',
+    ]);
+    now = new Date('2026-02-13T10:05:00.000Z');
+    await deliver(of('critical'));
+    expect(await Promise.all(['error', 'critical'].map((severity) => state(severity)))).toEqual(['expired', 'unresolved']);
+    expect(await rows(idOf('error'))).toMatchObject([{ resolved_at: now, resolved_by: 'alertmanager' }]);
+  });
+
+  test('and less bad again: the lower one is opened again when it is delivered', async () => {
+    await deliver(of('error'));
+    await deliver(of('critical'));
+    await deliver(of('critical', {}, { status: 'resolved', endsAt: '2026-02-13T10:10:00Z' }), of('error'));
+    expect(await Promise.all(['error', 'critical'].map((severity) => state(severity)))).toEqual(['unresolved', 'resolved']);
+  });
+
+  test('does so in one delivery too, whichever of them is stored first', async () => {
+    await deliver(of('warning'), of('critical'), of('error'));
+    expect(await Promise.all(['warning', 'error', 'critical'].map((severity) => state(severity)))).toEqual([
+      'expired',
+      'expired',
+      'unresolved',
+    ]);
+  });
+
+  test.each<Record<string, string>>([{ org: 'another' }, { class: 'checkout' }, { store: 'shop.example' }])(
+    'leaves alone what its inhibition leaves alone: %o',
+    async (labels) => {
+      await deliver(of('error', labels));
+      await deliver(of('critical'));
+      expect(await state('error', labels)).toBe('unresolved');
+      await deliver(of('critical', labels));
+      expect(await state('error', labels)).toBe('expired');
+    },
+  );
+
+  test('leaves other alerts and higher severities alone, and a warning takes the place of nothing', async () => {
+    await deliver(of('critical'), alert({ labels: { severity: 'warning' } }));
+    await deliver(of('error'));
+    expect(await state('critical')).toBe('unresolved');
+    expect(await rows()).toMatchObject([{ resolved: false }]);
+    await deliver(of('info', { org: 'o' }));
+    await deliver(of('warning', { org: 'o' }));
+    expect(await state('info', { org: 'o' })).toBe('unresolved');
+  });
+
+  test('and was over already when it was told of takes the place of nothing', async () => {
+    await deliver(of('error'));
+    await deliver(of('critical', {}, { status: 'resolved', endsAt: '2026-02-13T10:10:00Z' }));
+    await deliver(of('critical'));
+    expect(await Promise.all(['error', 'critical'].map((severity) => state(severity)))).toEqual(['unresolved', 'resolved']);
+  });
+
+  test.each(['alertmanager.yml', 'examples/email.yml', 'examples/slack-pagerduty-email.yml'])(
+    'is what %s inhibits, by the same labels',
+    async (file) => {
+      const { inhibit_rules } = parse(await readFile(join(import.meta.dirname, '../../alertmanager', file), 'utf8')) as {
+        inhibit_rules: { source_matchers: string[]; target_matchers: string[]; equal?: string[] }[];
+      };
+      const bySeverity = inhibit_rules.filter(({ target_matchers }) => target_matchers.some((matcher) => matcher.startsWith('severity')));
+      expect(bySeverity).toEqual([
+        { source_matchers: ['severity="critical"'], target_matchers: ['severity=~"error|warning|info"'], equal: [...inhibitedWithin] },
+        { source_matchers: ['severity="error"'], target_matchers: ['severity=~"warning|info"'], equal: [...inhibitedWithin] },
+      ]);
+    },
+  );
 });
 
 describe('whose an alert is', () => {
@@ -467,10 +684,14 @@ describe('a delivery that is out of the ordinary', () => {
     expect(count?.count).toBe(3000);
   }, 30_000);
 
-  test('that resolves an alert with an end before its start resolves it all the same', async () => {
+  test('that resolves an alert with an end before its start resolves it all the same, at its start', async () => {
     await deliver(alert());
     expect(await deliver(alert({ status: 'resolved', endsAt: '2026-02-13T09:59:59.000Z' }))).toMatchObject({ stored: 1 });
-    expect(await rows()).toMatchObject([{ resolved: true }]);
+    expect(await rows()).toMatchObject([{ resolved: true, resolved_at: new Date(start) }]);
+    const early = { ...alert({ status: 'resolved', endsAt: '2026-02-13T09:59:59.000Z' }), fingerprint: `${fingerprint}-early` };
+    await deliver(early);
+    await deliver(alert({ fingerprint: `${fingerprint}-early` }));
+    expect(await rows(`${fingerprint}-early`)).toMatchObject([{ resolved: true, resolved_at: new Date(start) }]);
   });
 
   test('that deadlocks with somebody else is tried again', async () => {

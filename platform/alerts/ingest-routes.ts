@@ -35,7 +35,9 @@ export function alertsIngest(deps: ExporterDeps): ExporterSlice {
         handler: async ({ body }): Promise<Answer> => {
           const delivered = body.alerts.map(parseDeliveredAlert);
           const alerts = await Promise.all(
-            delivered.filter((alert) => alert !== undefined).map((alert) => withOrganization(deps.directory, alert)),
+            delivered
+              .filter((alert) => alert !== undefined)
+              .map(async (alert) => withDetails(deps, await withOrganization(deps.directory, alert))),
           );
           const { stored, ignored, failed } = await storeAlerts(deps.pool, alerts, deps.now());
           const malformed = delivered.length - alerts.length;
@@ -53,4 +55,16 @@ export function alertsIngest(deps: ExporterDeps): ExporterSlice {
 async function withOrganization(directory: Directory, alert: DeliveredAlert): Promise<AlertToStore> {
   const organization = alert.orgKey === undefined ? undefined : await directory.organizationByKey(alert.orgKey);
   return { ...alert, orgId: organization?.id ?? null };
+}
+
+/** An alert is stored without them rather than not at all. */
+async function withDetails({ alertDetails, pool, now, log }: ExporterDeps, alert: AlertToStore): Promise<AlertToStore> {
+  const read = alertDetails.get(alert.alertname);
+  if (read === undefined || alert.status !== 'firing' || alert.orgId === null) return alert;
+  try {
+    return { ...alert, metadata: { ...alert.metadata, ...(await read(pool, { orgId: alert.orgId, at: now() })) } };
+  } catch (error) {
+    log.warn({ error, alertname: alert.alertname }, 'the details of an alert could not be read; it is stored without them');
+    return alert;
+  }
 }

@@ -1,6 +1,6 @@
 import { faultOf } from '../postgres/errors.ts';
 import type { Pool, Queryable } from '../postgres/pool.ts';
-import type { DeliveredAlert } from './events.ts';
+import { severities, type DeliveredAlert } from './events.ts';
 
 /** A delivered alert and the organization it belongs to, null for none. */
 export interface AlertToStore extends DeliveredAlert {
@@ -44,6 +44,7 @@ async function storeChunk(pool: Pool, alerts: readonly AlertToStore[], receivedA
       await transaction.query(`select pg_advisory_xact_lock(hashtextextended('alertmanager deliveries', 0))`);
       const fates: Fate[] = [];
       for (const alert of alerts) fates.push(await storeOne(transaction, alert, receivedAt));
+      await expireInhibited(transaction, alerts, receivedAt);
       return fates;
     });
   } catch (error) {
@@ -56,26 +57,44 @@ async function storeChunk(pool: Pool, alerts: readonly AlertToStore[], receivedA
 }
 
 async function storeOne(transaction: Queryable, alert: AlertToStore, receivedAt: Date): Promise<Fate> {
-  const changed = alert.status === 'firing' ? await storeFiring(transaction, alert, receivedAt) : await storeResolved(transaction, alert);
+  const changed =
+    alert.status === 'firing' ? await storeFiring(transaction, alert, receivedAt) : await storeResolved(transaction, alert, receivedAt);
   return changed ? 'stored' : 'ignored';
 }
 
+const latestStart = 'coalesce(alerts.last_starts_at, alerts.starts_at)';
+
 async function storeFiring(db: Queryable, alert: AlertToStore, receivedAt: Date): Promise<boolean> {
+  const seen = [alert.fingerprint, alert.startsAt, receivedAt, alert.severity, alert.message, JSON.stringify(alert.metadata)];
   const updated = await db.query(
-    `update alerts set severity = $2, message = $3, metadata = $4, last_seen_at = greatest(alerts.last_seen_at, $5)
+    `update alerts set severity = $4, message = $5, metadata = $6, last_seen_at = greatest(alerts.last_seen_at, $3),
+       last_starts_at = greatest(${latestStart}, $2)
      where alerts.fingerprint = $1 and not alerts.resolved`,
-    [alert.fingerprint, alert.severity, alert.message, JSON.stringify(alert.metadata), receivedAt],
+    seen,
   );
-  if (updated.rowCount === 1) return true;
-  // Resolved by hand while Alertmanager goes on repeating it: it stays resolved.
+  if (updated.rowCount === 1) return resolveByEndAhead(db, alert.fingerprint);
+  const reopened = await db.query(
+    `update alerts set severity = $4, message = $5, metadata = $6, last_seen_at = $3,
+       resolved = false, resolved_at = null, resolved_by = null, expired = false
+     where alerts.fingerprint = $1 and alerts.expired and $2 between alerts.starts_at and ${latestStart}`,
+    seen,
+  );
+  if (reopened.rowCount === 1) return resolveByEndAhead(db, alert.fingerprint);
+  // Resolved by hand while Alertmanager goes on repeating it, or by its end that overtook this: it stays resolved.
   const repeated = await db.query(
     `update alerts set last_seen_at = greatest(alerts.last_seen_at, $3) where alerts.fingerprint = $1 and alerts.starts_at = $2`,
-    [alert.fingerprint, alert.startsAt, receivedAt],
+    seen.slice(0, 3),
   );
   if (repeated.rowCount === 1) return true;
-  await db.query(
+  return insertAlert(db, alert, receivedAt);
+}
+
+/** Unless a later episode is known: then this one is long over. Answers whether there is a new row. */
+async function insertAlert(db: Queryable, alert: AlertToStore, receivedAt: Date): Promise<boolean> {
+  const { rowCount } = await db.query(
     `insert into alerts (org_id, fingerprint, alertname, feature, severity, category, title, message, metadata, labels, starts_at, last_seen_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+     select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
+     where not exists (select from alerts where alerts.fingerprint = $2 and ${latestStart} >= $11)`,
     [
       alert.orgId,
       alert.fingerprint,
@@ -91,17 +110,84 @@ async function storeFiring(db: Queryable, alert: AlertToStore, receivedAt: Date)
       receivedAt,
     ],
   );
+  return rowCount === 1 && resolveByEndAhead(db, alert.fingerprint);
+}
+
+/** An end that came before its beginning has been waiting for it; that of a later episode ends this one too. The alert was stored either way. */
+async function resolveByEndAhead(db: Queryable, fingerprint: string): Promise<true> {
+  await db.query(
+    `with ended as (
+       delete from alert_ends_ahead ends using alerts
+       where ends.fingerprint = $1 and alerts.fingerprint = $1 and not alerts.resolved and ends.starts_at >= ${latestStart}
+       returning ends.starts_at, ends.ends_at
+     )
+     update alerts set resolved = true, resolved_at = latest.ends_at, resolved_by = 'alertmanager', last_starts_at = latest.starts_at
+     from (select ended.starts_at, ended.ends_at from ended order by ended.starts_at desc limit 1) latest
+     where alerts.fingerprint = $1 and not alerts.resolved`,
+    [fingerprint],
+  );
   return true;
 }
 
-/** A resolve that was overtaken by the next episode of the same alert (it began and ended before that) resolves nothing. */
-async function storeResolved(db: Queryable, alert: AlertToStore): Promise<boolean> {
+/** An end that was overtaken by the next episode of the same alert (it began and ended before that) resolves nothing. */
+async function storeResolved(db: Queryable, alert: AlertToStore, receivedAt: Date): Promise<boolean> {
+  const endsAt = new Date(Math.max(alert.startsAt.getTime(), alert.endsAt.getTime()));
   const { rowCount } = await db.query(
-    `update alerts set resolved = true, resolved_at = $2, resolved_by = 'alertmanager'
-     where alerts.fingerprint = $1 and not alerts.resolved and alerts.starts_at <= greatest($2::timestamptz, $3::timestamptz)`,
-    [alert.fingerprint, alert.endsAt, alert.startsAt],
+    `update alerts set resolved = true, resolved_at = $2, resolved_by = 'alertmanager', expired = false,
+       last_starts_at = greatest(${latestStart}, $3)
+     where alerts.fingerprint = $1 and (not alerts.resolved or (alerts.expired and $3 between alerts.starts_at and ${latestStart}))
+       and ${latestStart} <= $2`,
+    [alert.fingerprint, endsAt, alert.startsAt],
   );
-  return rowCount === 1;
+  if (rowCount !== 0) return true;
+  await db.query(
+    `insert into alert_ends_ahead (fingerprint, starts_at, ends_at, received_at)
+     select $1, $2, $3, $4
+     where not exists (select from alerts where alerts.fingerprint = $1 and ${latestStart} >= $2)
+     on conflict (fingerprint, starts_at) do nothing`,
+    [alert.fingerprint, alert.startsAt, endsAt, receivedAt],
+  );
+  return false;
+}
+
+/** By which labels, beside its name, a lower severity belongs to the higher one that inhibits it: `equal` in alertmanager.yml. */
+export const inhibitedWithin = ['alertname', 'org', 'class', 'store'] as const;
+
+/**
+ * Resolves the lower severities of the errors and critical alerts that were delivered and fire. Alertmanager inhibits these from now on, their
+ * end included. One that fires on is opened again when it is delivered.
+ */
+async function expireInhibited(db: Queryable, delivered: readonly AlertToStore[], at: Date): Promise<void> {
+  const worse = delivered.filter(({ status, severity }) => status === 'firing' && ['error', 'critical'].includes(severity));
+  if (worse.length === 0) return;
+  // A label that is missing and one that is empty are the same to Alertmanager.
+  const sameAlert = inhibitedWithin.map((label) => `coalesce(lower.labels ->> '${label}', '') = coalesce(worse.labels ->> '${label}', '')`);
+  await db.query(
+    `update alerts lower set resolved = true, resolved_at = $2, resolved_by = 'alertmanager', expired = true
+     from alerts worse
+     where worse.fingerprint = any($1) and not worse.resolved and not lower.resolved
+       and array_position($3::text[], lower.severity) < array_position($3::text[], worse.severity)
+       and ${sameAlert.join(' and ')}`,
+    [worse.map(({ fingerprint }) => fingerprint), at, severities],
+  );
+}
+
+/**
+ * Resolves what was not delivered for so long that it cannot be firing any more, or is inhibited or silenced (docs/decisions/0018-alerts-nobody-repeats-are-over.md). Answers how
+ * many.
+ */
+export async function expireUnseenAlerts(db: Queryable, { unseenSince, now }: { unseenSince: Date; now: Date }): Promise<number> {
+  const { rowCount } = await db.query(
+    `update alerts set resolved = true, resolved_at = $2, resolved_by = 'alertmanager', expired = true
+     where not alerts.resolved and alerts.last_seen_at < $1`,
+    [unseenSince, now],
+  );
+  return rowCount ?? 0;
+}
+
+/** Forgets ends whose beginning never came. */
+export async function deleteEndsAhead(db: Queryable, before: Date): Promise<void> {
+  await db.query('delete from alert_ends_ahead ends where ends.received_at < $1', [before]);
 }
 
 /** Deletes alerts that were resolved so many days ago; answers how many. */

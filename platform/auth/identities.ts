@@ -12,7 +12,16 @@ import { bearerToken, digestOf, isSameSecret } from './secrets.ts';
  */
 export interface Authenticator<Identity> {
   /** Name of the identity in the documents and in the authorization matrix. */
-  identity: 'public' | 'org user' | 'org user or nobody' | 'admin' | 'admin key' | 'ingest key' | 'webhook';
+  identity:
+    | 'public'
+    | 'org user'
+    | 'org user or nobody'
+    | 'org user or admin'
+    | 'owner or admin'
+    | 'admin'
+    | 'admin key'
+    | 'ingest key'
+    | 'webhook';
   /** Codes that `authenticate` may throw. */
   errors: readonly ErrorCode[];
   authenticate: (request: IncomingRequest) => Promise<Identity>;
@@ -32,6 +41,9 @@ export interface Admin {
 }
 
 export const publicCaller: Authenticator<undefined> = { identity: 'public', errors: [], authenticate: () => Promise.resolve(undefined) };
+
+/** Whoever of the two calls; `orgUser` is undefined for an administrator. */
+export type OrgUserOrAdmin = { orgUser: OrgUser; admin?: undefined } | { orgUser?: undefined; admin: Admin };
 
 export interface TokenOptions {
   verify: VerifyJwt;
@@ -85,6 +97,47 @@ export function admin(options: TokenOptions): Authenticator<Admin> {
       return { sub, actor };
     },
   };
+}
+
+/** A valid cookie of an administrator wins over that of an organization's user; a Bearer token is what its role says. */
+export function orgUserOrAdmin(options: TokenOptions): Authenticator<OrgUserOrAdmin> {
+  const user = orgUser(options);
+  const administrator = admin(options);
+  return {
+    identity: 'org user or admin',
+    errors: user.errors,
+    authenticate: async (request) => {
+      if (await isAdministrator(request, options)) return { admin: await administrator.authenticate(request) };
+      return { orgUser: await user.authenticate(request) };
+    },
+  };
+}
+
+/** The same, but for members: what they may only look at. */
+export function ownerOrAdmin(options: TokenOptions): Authenticator<OrgUserOrAdmin> {
+  const either = orgUserOrAdmin(options);
+  return {
+    ...either,
+    identity: 'owner or admin',
+    authenticate: async (request) => {
+      const caller = await either.authenticate(request);
+      if (caller.orgUser?.role === 'member') throw new HttpError('FORBIDDEN', 'this is for owners of the organization: ask one of them');
+      return caller;
+    },
+  };
+}
+
+/** A cookie that is no good is as none: the portal's may be beside it. Without that, its refusal is the one to tell. */
+async function isAdministrator(request: IncomingRequest, { verify }: TokenOptions): Promise<boolean> {
+  const bearer = bearerToken(request.header('authorization'));
+  const token = bearer ?? request.cookie('admin_session');
+  if (token === undefined) return false;
+  try {
+    return checkClaims(await verify(token)).role === 'admin';
+  } catch (error) {
+    if (!(error instanceof HttpError)) throw error;
+    return bearer === undefined && request.cookie('portal_session') === undefined;
+  }
 }
 
 interface Claims {

@@ -91,3 +91,15 @@ export function createAnswerStreams(limits: StreamLimits): AnswerStreams {
     },
   };
 }
+
+/** Writes rows as the items of a JSON array, brackets included. */
+export async function writeJsonArray(out: AnswerStream, pages: AsyncIterable<readonly unknown[]>): Promise<void> {
+  await out.write('[');
+  let separator = '';
+  for await (const rows of pages) {
+    if (rows.length === 0) continue;
+    await out.write(separator + rows.map((row) => JSON.stringify(row)).join(','));
+    separator = ',';
+  }
+  await out.write(']');
+}

@@ -1,6 +1,6 @@
 import type { Audit } from '../audit.ts';
 import type { ApiConfig } from '../config.ts';
-import type { Admin, Authenticator, OrgUser } from '../auth/identities.ts';
+import type { Admin, Authenticator, OrgUser, OrgUserOrAdmin } from '../auth/identities.ts';
 import type { Directory } from '../directory/directory.ts';
 import type { Logger } from '../log.ts';
 import type { MetricsRegistry } from '../metrics/registry.ts';
@@ -22,6 +22,8 @@ export interface ApiDeps {
   auth: {
     orgUser: Authenticator<OrgUser>;
     orgUserOrNobody: Authenticator<OrgUser | undefined>;
+    orgUserOrAdmin: Authenticator<OrgUserOrAdmin>;
+    ownerOrAdmin: Authenticator<OrgUserOrAdmin>;
     admin: Authenticator<Admin>;
     adminKey: Authenticator<undefined>;
   };

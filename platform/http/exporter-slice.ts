@@ -6,6 +6,7 @@ import type { CounterInstrument, MetricsRegistry } from '../metrics/registry.ts'
 import type { flushInstruments, IngestInstruments } from '../metrics/stack.ts';
 import type { Pool } from '../postgres/pool.ts';
 import type { Clock } from '../time/utc-day.ts';
+import type { AlertDetails } from '../alerts/details.ts';
 import type { Route } from './route.ts';
 
 /** What the exporter gives each slice. */
@@ -20,6 +21,8 @@ export interface ExporterDeps {
   ingest: IngestInstruments;
   flushes: ReturnType<typeof flushInstruments>;
   collectorErrors: CounterInstrument<{ collector: string }>;
+  /** What slices add to alerts that are delivered to the webhook. */
+  alertDetails: AlertDetails;
   /** Limits of each batch writer. */
   writerLimits: { maxTransactionRows: number; maxQueueRows: number; maxWaitMs: number };
   log: Logger;

@@ -319,6 +319,8 @@ const securityOf: Record<DescribedRoute['identity'], (keyof typeof securitySchem
   public: [],
   'org user': ['orgUserToken', 'orgUserCookie'],
   'org user or nobody': ['orgUserToken', 'orgUserCookie', 'none'],
+  'org user or admin': ['orgUserToken', 'orgUserCookie', 'adminToken', 'adminCookie'],
+  'owner or admin': ['orgUserToken', 'orgUserCookie', 'adminToken', 'adminCookie'],
   admin: ['adminToken', 'adminCookie'],
   'admin key': ['adminKey'],
   'ingest key': ['ingestKey'],

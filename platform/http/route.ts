@@ -51,6 +51,8 @@ export interface RateLimitCaller<Identity> {
 
 export interface RateLimitPolicy<Identity, Body = undefined> {
   policy: string;
+  /** Of callers that are limited by another one. */
+  policyOf?: (caller: RateLimitCaller<Identity>) => string;
   /** What is counted, and how much of it a minute allows. */
   keys: (caller: RateLimitCaller<Identity>) => readonly RateLimitKey[];
   /** Counted besides, once the body is known. */
@@ -153,7 +155,7 @@ export function route<Identity, Query extends Shape = undefined, Body extends Sh
       const address = clientAddress(ctx.req, deps.trustedProxyHops);
       const searchParams = new URLSearchParams(ctx.querystring);
       const counted = { identity: caller, address: rateLimitAddress(address), header: incoming.header, query: searchParams };
-      if (rateLimit !== undefined) limit(ctx, rateLimit.policy, rateLimit.keys(counted), deps);
+      if (rateLimit !== undefined) limit(ctx, rateLimit.policyOf?.(counted) ?? rateLimit.policy, rateLimit.keys(counted), deps);
       const state = ctx.state as RequestState;
       return handler({
         ...incoming,

@@ -30,7 +30,7 @@ export function startCollector<T>(options: {
     } catch (error) {
       latest = undefined;
       options.errors.inc({ collector: options.name });
-      options.log.warn({ error, collector: options.name }, 'a collector could not read; its series are absent until it can');
+      options.log.warn({ error, collector: options.name }, 'a collector could not read; what it reads is absent until it can');
     }
   }
 

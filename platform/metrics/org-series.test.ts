@@ -172,6 +172,58 @@ describe('a refresh that fails', () => {
     expect(textOf(series)).toContain('test_org_fragile{org="acme"} 1');
   });
 
+  describe('of what is counted here too', () => {
+    const counted = counter({ name: 'test_org_counted_total', help: 'Counted.', source: 'process' });
+    const stored = gauge({ name: 'test_org_stored', help: 'Stored.', source: 'database' });
+    let count: number;
+    let failing: { admission: boolean; read: boolean };
+    const mixed: OrgSeriesSource = {
+      name: 'mixed',
+      families: [counted, stored],
+      read: async function* () {
+        yield [{ definition: counted, series: [{ labels: { org: 'acme' }, value: count }] }];
+        if (failing.read) await Promise.reject(new Error('lost connection'));
+        yield [{ definition: stored, series: [{ labels: { org: 'acme' }, value: 7 }] }];
+      },
+      counted: function* (admission) {
+        yield [{ definition: counted, series: [{ labels: { org: 'acme' }, value: count }] }];
+        if (admission.overflow > 0) yield [{ definition: counted, series: [{ labels: { org: overflowOrg }, value: 5 }] }];
+      },
+    };
+    const db: Queryable = {
+      query: (statement, values) => (failing.admission ? Promise.reject(new Error('down')) : database.db.query(statement, values)),
+    };
+
+    test.each(['read', 'admission'] as const)('(%s) takes away what is stored, and goes on counting', async (what) => {
+      count = 1;
+      failing = { admission: false, read: false };
+      const series = start(3, [mixed], db);
+      failing[what] = true;
+      await series.refresh();
+      failing[what] = false;
+      await series.refresh();
+      expect(textOf(series)).toContain('test_org_stored{org="acme"} 7');
+      failing[what] = true;
+      for (count of [2, 3]) {
+        await series.refresh();
+        expect(textOf(series)).toBe(
+          '# HELP test_org_counted_total Counted.\n# TYPE test_org_counted_total counter\n' +
+            `test_org_counted_total{org="acme"} ${count}\ntest_org_counted_total{org="${overflowOrg}"} 5\n`,
+        );
+      }
+      failing[what] = false;
+      await series.refresh();
+      expect(textOf(series)).toContain('test_org_stored{org="acme"} 7');
+    });
+
+    test('before any refresh came true shows nothing: nobody knows of which organizations', async () => {
+      failing = { admission: true, read: false };
+      const series = start(3, [mixed], db);
+      await series.refresh();
+      expect(textOf(series)).toBe('');
+    });
+  });
+
   test('of the admission takes away the numbers of organizations, and not the limit', async () => {
     let down = false;
     const db: Queryable = {

@@ -28,10 +28,15 @@ export interface OrgSeriesSource {
   name: string;
   families: readonly SeriesFamily['definition'][];
   read: (db: Queryable, admission: Admission) => AsyncIterable<readonly SeriesFamily[]>;
+  /**
+   * The families that are counted in this process, for the organizations that `read` found last: shown while it fails. A counter that comes back
+   * after a gap would look like one that has counted all of it just now.
+   */
+  counted?: (admission: Admission) => Iterable<readonly SeriesFamily[]>;
 }
 
 export interface OrgSeries {
-  /** Pieces of the exposition; concatenated they are the body. A source whose refresh failed is absent. */
+  /** Pieces of the exposition; concatenated they are the body. Of a source whose refresh failed there is what is counted here. */
   chunks(): readonly Buffer[];
   refresh(): Promise<void>;
   stop(): void;
@@ -67,25 +72,13 @@ export function startOrgSeries(options: {
   errors: CounterInstrument<{ collector: string }>;
 }): OrgSeries {
   const admission = startCollector({ name: 'org_series', read: () => readAdmission(options.db, options.limit), ...options });
-  const collectors = options.sources.map((source) =>
-    startCollector({
-      name: `org_series_${source.name}`,
-      ...options,
-      read: async () => {
-        // All sources of a tick share one look; with the one of the tick before, a new organization would be a tick late.
-        await admission.refresh();
-        const admitted = admission.latest();
-        if (admitted === undefined) throw new Error('which organizations have series could not be read; the log says why');
-        return renderSource(source, source.read(options.db, admitted));
-      },
-    }),
-  );
+  const collectors = options.sources.map((source) => startSource(source, admission, options));
   options.metrics.gaugeFrom(orgSeriesMetrics.limit, () => options.limit);
   options.metrics.gaugeFrom(orgSeriesMetrics.orgs, () => admission.latest()?.admitted);
   options.metrics.gaugeFrom(orgSeriesMetrics.overflow, () => admission.latest()?.overflow);
 
   return {
-    chunks: () => collectors.flatMap((collector) => collector.latest() ?? []),
+    chunks: () => collectors.flatMap((collector) => collector.latest() ?? collector.latestCounted()),
     refresh: async () => {
       await Promise.all([admission, ...collectors].map((collector: Pick<Collector<unknown>, 'refresh'>) => collector.refresh()));
     },
@@ -94,6 +87,45 @@ export function startOrgSeries(options: {
       for (const collector of collectors) collector.stop();
     },
   };
+}
+
+/** A source's own collector. Its value is the exposition of everything; while that fails, `latestCounted` is that of what is counted here. */
+function startSource(
+  source: OrgSeriesSource,
+  admission: Collector<Admission>,
+  options: { db: Queryable; log: Logger; errors: CounterInstrument<{ collector: string }> },
+): Collector<Buffer[]> & { latestCounted: () => Buffer[] } {
+  const countedFamilies = source.families.filter((definition) => definition.source === 'process');
+  let lastAdmission: Admission | undefined;
+  let counted: Buffer[] = [];
+
+  async function read(): Promise<Buffer[]> {
+    // All sources of a tick share one look; with the one of the tick before, a new organization would be a tick late.
+    await admission.refresh();
+    const admitted = admission.latest();
+    if (admitted === undefined) throw new Error('which organizations have series could not be read; the log says why');
+    const rendered = await renderFamilies(source.families, source.read(options.db, admitted));
+    lastAdmission = admitted;
+    counted = [];
+    return rendered;
+  }
+
+  const collector = startCollector({
+    name: `org_series_${source.name}`,
+    log: options.log,
+    errors: options.errors,
+    read: async () => {
+      try {
+        return await read();
+      } catch (error) {
+        if (lastAdmission !== undefined && source.counted !== undefined) {
+          counted = await renderFamilies(countedFamilies, source.counted(lastAdmission));
+        }
+        throw error;
+      }
+    },
+  });
+  return { ...collector, latestCounted: () => counted };
 }
 
 async function readAdmission(db: Queryable, limit: number): Promise<Admission> {
@@ -112,8 +144,11 @@ async function readAdmission(db: Queryable, limit: number): Promise<Admission> {
 }
 
 /** All lines of a family must stand together, so pieces are collected per family and joined at the end. */
-async function renderSource(source: OrgSeriesSource, pieces: AsyncIterable<readonly SeriesFamily[]>): Promise<Buffer[]> {
-  const bodies = new Map(source.families.map((definition) => [definition.name, [Buffer.from(renderHeader(definition))]]));
+async function renderFamilies(
+  definitions: OrgSeriesSource['families'],
+  pieces: AsyncIterable<readonly SeriesFamily[]> | Iterable<readonly SeriesFamily[]>,
+): Promise<Buffer[]> {
+  const bodies = new Map(definitions.map((definition) => [definition.name, [Buffer.from(renderHeader(definition))]]));
   let sliceStartedAt = performance.now();
   for await (const families of pieces) {
     for (const family of families) {
