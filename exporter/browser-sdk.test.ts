@@ -51,6 +51,7 @@ describe('GET /sdk/v1/widget.js', () => {
       'cache-control': 'public, max-age=3600, stale-while-revalidate=86400',
       'access-control-allow-origin': '*',
       'cross-origin-resource-policy': 'cross-origin',
+      'timing-allow-origin': '*',
       vary: 'Accept-Encoding',
       'x-content-type-options': 'nosniff',
     });
@@ -87,8 +88,9 @@ describe('GET /sdk/v1/widget.js', () => {
     expect(decode(body).equals(script)).toBe(true);
   });
 
-  test('is the only one there', async () => {
-    for (const file of ['performance.js', 'widget.000000000000.js', '..%2fbrowser-sdk.ts', '%2e%2e%2fmain.ts', 'constructor']) {
+  test('is one of two, and nothing else is there', async () => {
+    expect((await load('performance.js')).status).toBe(200);
+    for (const file of ['metrics.js', 'widget.000000000000.js', '..%2fbrowser-sdk.ts', '%2e%2e%2fmain.ts', 'constructor']) {
       expect((await load(file)).status, file).toBe(404);
     }
   });

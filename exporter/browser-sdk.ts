@@ -32,8 +32,9 @@ export function browserSdk(): ExporterSlice {
         tag: 'sdk',
         summary: 'The script that a page embeds',
         description:
-          '`widget.js` is the current one and may be kept for an hour. `Content-Location` names it with a hash of its content: under that ' +
-          'name it never changes, so it may be kept for ever and be embedded with an `integrity` attribute.',
+          '`widget.js` is the beacon, `performance.js` what measures beside it. Both are the current ones and may be kept for an hour. ' +
+          '`Content-Location` names them with a hash of their content: under that name they never change, so they may be kept for ever and be ' +
+          'embedded with an `integrity` attribute.',
         identity: publicCaller,
         cors: 'widget',
         params: z.object({ file: z.string() }),
@@ -90,6 +91,8 @@ function scriptOf(name: string, pinned: string, content: Buffer): Script {
       ETag: etag,
       'Cache-Control': name === pinned ? 'public, max-age=31536000, immutable' : 'public, max-age=3600, stale-while-revalidate=86400',
       'Content-Location': pinned,
+      // So that a page can tell how long they took and how large they were.
+      'Timing-Allow-Origin': '*',
       Vary: 'Accept-Encoding',
     },
     etag,

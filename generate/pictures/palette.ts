@@ -1,5 +1,6 @@
 /** Colours for a light page. Grafana's names for what a colour says, dark enough for text on white. */
 const named: Readonly<Record<string, string>> = {
+  'dark-green': '#19730e',
   green: '#37872d',
   yellow: '#c99700',
   orange: '#e36209',

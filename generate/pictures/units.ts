@@ -23,6 +23,7 @@ const formats: Readonly<Record<string, Format>> = {
   bytes: scaled(1024, [' B', ' KiB', ' MiB', ' GiB', ' TiB']),
   ops: scaled(1000, [' ops/s', 'K ops/s', 'M ops/s']),
   reqps: scaled(1000, [' req/s', 'K req/s', 'M req/s']),
+  hertz: scaled(1000, [' Hz', ' kHz', ' MHz']),
   eps: scaled(1000, [' evt/s', 'K evt/s', 'M evt/s']),
   wps: scaled(1000, [' wr/s', 'K wr/s', 'M wr/s']),
   percentunit: (value, decimals) => `${rounded(value * 100, decimals)}%`,

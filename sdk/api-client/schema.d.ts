@@ -210,6 +210,70 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/monitoring/widget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How widgets feel in browsers: health score, statistics of a window, alerts
+         * @description Users of an organization see their own chatbots, administrators everything. Covered are the minutes that the window touches. Figures may be from a cache, alerts never are. `format=export` answers the minutes themselves, while they are read: one that ends without its last chunk is not complete.
+         */
+        get: operations["getWidgetPerformance"];
+        put?: never;
+        /**
+         * What a widget measured, from the page that embeds it; acknowledged after it is stored
+         * @description One metric, or up to 100 in `metrics`; one that is not valid refuses all. After a 503 or without an answer, send it again with the same `batchId`: it is counted once. An `Origin`, where there is one, must be on the allowlist of the organization. `text/plain` is for beacons; the body is JSON all the same.
+         */
+        post: operations["addWidgetMetrics"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/monitoring/widget/alerts/{id}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Marks a stored alert as resolved
+         * @description Recorded in the audit log. It stays resolved while Alertmanager repeats it; a later episode is another alert. Repeating it is safe. An alert of no organization is for administrators.
+         */
+        post: operations["resolveAlert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/monitoring/widget/baseline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes the average render time of the last hour the baseline of an organization
+         * @description What `WidgetPerformanceDegraded` compares with. For owners of the organization, and for administrators, who name it. Without it the baseline is captured once, when there are enough renders.
+         */
+        post: operations["captureRenderBaseline"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/woocommerce/analytics": {
         parameters: {
             query?: never;
@@ -460,7 +524,7 @@ export interface paths {
         };
         /**
          * The script that a page embeds
-         * @description `widget.js` is the current one and may be kept for an hour. `Content-Location` names it with a hash of its content: under that name it never changes, so it may be kept for ever and be embedded with an `integrity` attribute.
+         * @description `widget.js` is the beacon, `performance.js` what measures beside it. Both are the current ones and may be kept for an hour. `Content-Location` names them with a hash of their content: under that name they never change, so they may be kept for ever and be embedded with an `integrity` attribute.
          */
         get: operations["getBrowserScript"];
         put?: never;
@@ -573,6 +637,22 @@ export interface components {
             /** @description Alerts that were malformed or refused by the database; the others are stored. */
             failed: number;
         };
+        ApiCallMetric: {
+            endpoint: string;
+            method: string;
+            statusCode: number;
+            /** @description Milliseconds. */
+            duration: number;
+            /** @description Bytes. */
+            requestSize?: number;
+            /** @description Bytes. */
+            responseSize?: number;
+            cached: boolean;
+            /** @description Of a failure: 1 to 64 letters, digits, `_`, `.` and `-`; anything else counts as `other`. */
+            errorType?: string;
+            /** @description When it was measured; the time of receipt when left out. Over 5 minutes ahead is refused, over an hour ago is acknowledged and not stored. */
+            timestamp?: string | number;
+        };
         /**
          * @example {
          *       "ok": true,
@@ -634,6 +714,16 @@ export interface components {
             timestamp: string;
             requestId: string;
         };
+        BundleMetric: {
+            bundleName: string;
+            /** @description Milliseconds. */
+            loadTime: number;
+            /** @description Bytes. */
+            size: number;
+            cached: boolean;
+            /** @description When it was measured; the time of receipt when left out. Over 5 minutes ahead is refused, over an hour ago is acknowledged and not stored. */
+            timestamp?: string | number;
+        };
         Error: {
             error: {
                 /**
@@ -665,6 +755,18 @@ export interface components {
                 path: string;
                 message: string;
             }[];
+        };
+        MemoryMetric: {
+            /** @description Bytes. */
+            heapUsed: number;
+            /** @description Bytes. */
+            heapTotal: number;
+            /** @description Bytes. */
+            external?: number;
+            sessionId?: string;
+            messageCount?: number;
+            /** @description When it was measured; the time of receipt when left out. Over 5 minutes ahead is refused, over an hour ago is acknowledged and not stored. */
+            timestamp?: string | number;
         };
         /**
          * @example {
@@ -708,6 +810,123 @@ export interface components {
             duplicate: boolean;
             requestId: string;
         };
+        NavigationMetric: {
+            sessionId: string;
+            fromPage: string;
+            toPage: string;
+            success: boolean;
+            dataPreserved: boolean;
+            /** @description Milliseconds. */
+            duration: number;
+            /** @description When it was measured; the time of receipt when left out. Over 5 minutes ahead is refused, over an hour ago is acknowledged and not stored. */
+            timestamp?: string | number;
+        };
+        PersistenceMetric: {
+            /** @enum {string} */
+            operation: "save" | "restore" | "sync" | "delete" | "navigation";
+            success: boolean;
+            /** @description Milliseconds. */
+            duration: number;
+            sessionId?: string;
+            conversationId?: string;
+            /** @description Of a failure: 1 to 64 letters, digits, `_`, `.` and `-`; anything else counts as `other`. */
+            errorType?: string;
+            errorMessage?: string;
+            metadata?: {
+                messageCount?: number;
+                /** @enum {string} */
+                storageType?: "localStorage" | "parentStorage" | "enhanced";
+                /** @description Bytes. */
+                dataSize?: number;
+                crossPage?: boolean;
+                tabSync?: boolean;
+            };
+            /** @description When it was measured; the time of receipt when left out. Over 5 minutes ahead is refused, over an hour ago is acknowledged and not stored. */
+            timestamp?: string | number;
+        };
+        RenderMetric: {
+            messageId: string;
+            /** @description Milliseconds. */
+            renderTime: number;
+            contentLength: number;
+            hasMarkdown?: boolean;
+            hasCodeBlocks?: boolean;
+            /** @description When it was measured; the time of receipt when left out. Over 5 minutes ahead is refused, over an hour ago is acknowledged and not stored. */
+            timestamp?: string | number;
+        };
+        /**
+         * @example {
+         *       "success": true,
+         *       "alert": {
+         *         "id": "b1f2c3d4-3c1e-4c5b-9a55-0d6c7a3f2b10",
+         *         "orgKey": "acme",
+         *         "severity": "warning",
+         *         "category": "performance",
+         *         "title": "Slow Message Renders",
+         *         "message": "P95 render time is 18.52ms, above threshold of 16ms",
+         *         "timestamp": "2026-02-13T09:58:00.000Z",
+         *         "metadata": {
+         *           "p95Time": 18.52,
+         *           "threshold": 16,
+         *           "slowRenders": 45,
+         *           "totalRenders": 320
+         *         },
+         *         "resolved": true,
+         *         "resolvedAt": "2026-02-13T10:05:00.000Z"
+         *       }
+         *     }
+         */
+        ResolvedAlert: {
+            /** @constant */
+            success: true;
+            alert: {
+                /** Format: uuid */
+                id: string;
+                /** @description Null for an alert of no organization. */
+                orgKey: string | null;
+                /** @enum {string} */
+                severity: "info" | "warning" | "error" | "critical";
+                category: string;
+                title: string;
+                message: string;
+                /**
+                 * Format: date-time
+                 * @description When it began.
+                 */
+                timestamp: string;
+                /** @description Values of the alert, by name. */
+                metadata: {
+                    [key: string]: unknown;
+                };
+                resolved: boolean;
+                /** Format: date-time */
+                resolvedAt: string | null;
+            };
+        };
+        RestorationMetric: {
+            sessionId: string;
+            conversationId: string;
+            success: boolean;
+            /** @description Milliseconds. */
+            duration: number;
+            messagesRestored: number;
+            /** @description Of a failure: 1 to 64 letters, digits, `_`, `.` and `-`; anything else counts as `other`. */
+            errorType?: string;
+            storageAdapter?: string;
+            /** @description When it was measured; the time of receipt when left out. Over 5 minutes ahead is refused, over an hour ago is acknowledged and not stored. */
+            timestamp?: string | number;
+        };
+        ScrollMetric: {
+            fps: number;
+            /** @description Milliseconds. */
+            frameTime: number;
+            jankFrames: number;
+            totalFrames: number;
+            scrollHeight?: number;
+            messageCount?: number;
+            /** @description When it was measured; the time of receipt when left out. Over 5 minutes ahead is refused, over an hour ago is acknowledged and not stored. */
+            timestamp?: string | number;
+        };
         ServiceHealth: {
             /** @constant */
             ok: true;
@@ -715,6 +934,18 @@ export interface components {
             service: "exporter" | "api";
             /** Format: date-time */
             timestamp: string;
+        };
+        TabSyncMetric: {
+            /** @enum {string} */
+            operation: "broadcast" | "receive" | "reconcile";
+            /** @description Milliseconds. */
+            latency: number;
+            /** @description Bytes. */
+            dataSize: number;
+            success: boolean;
+            tabId?: string;
+            /** @description When it was measured; the time of receipt when left out. Over 5 minutes ahead is refused, over an hour ago is acknowledged and not stored. */
+            timestamp?: string | number;
         };
         /**
          * @example {
@@ -1320,6 +1551,799 @@ export interface components {
             };
             requestId: string;
         };
+        /**
+         * @example {
+         *       "chatbotId": "3f0c1b52-3c1e-4c5b-9a55-0d6c7a3f2b10",
+         *       "batchId": "6a1e9a52-3c1e-4c5b-9a55-0d6c7a3f2b10",
+         *       "metrics": [
+         *         {
+         *           "type": "render",
+         *           "metric": {
+         *             "messageId": "m1",
+         *             "renderTime": 12.3,
+         *             "contentLength": 256,
+         *             "timestamp": "2026-02-13T10:00:00.000Z"
+         *           }
+         *         },
+         *         {
+         *           "type": "memory",
+         *           "metric": {
+         *             "heapUsed": 35232153,
+         *             "heapTotal": 50000000
+         *           }
+         *         }
+         *       ]
+         *     }
+         * @example {
+         *       "chatbotId": "3f0c1b52-3c1e-4c5b-9a55-0d6c7a3f2b10",
+         *       "type": "persistence",
+         *       "metric": {
+         *         "operation": "save",
+         *         "success": false,
+         *         "duration": 41,
+         *         "errorType": "QuotaExceededError"
+         *       }
+         *     }
+         */
+        WidgetMetrics: ({
+            /** Format: uuid */
+            chatbotId: string;
+            /**
+             * Format: uuid
+             * @description A repeat with the same id is acknowledged and not counted again.
+             */
+            batchId?: string;
+            /** @constant */
+            type: "persistence";
+            metric: components["schemas"]["PersistenceMetric"];
+        } | {
+            /** Format: uuid */
+            chatbotId: string;
+            /**
+             * Format: uuid
+             * @description A repeat with the same id is acknowledged and not counted again.
+             */
+            batchId?: string;
+            /** @constant */
+            type: "restoration";
+            metric: components["schemas"]["RestorationMetric"];
+        } | {
+            /** Format: uuid */
+            chatbotId: string;
+            /**
+             * Format: uuid
+             * @description A repeat with the same id is acknowledged and not counted again.
+             */
+            batchId?: string;
+            /** @constant */
+            type: "navigation";
+            metric: components["schemas"]["NavigationMetric"];
+        } | {
+            /** Format: uuid */
+            chatbotId: string;
+            /**
+             * Format: uuid
+             * @description A repeat with the same id is acknowledged and not counted again.
+             */
+            batchId?: string;
+            /** @constant */
+            type: "render";
+            metric: components["schemas"]["RenderMetric"];
+        } | {
+            /** Format: uuid */
+            chatbotId: string;
+            /**
+             * Format: uuid
+             * @description A repeat with the same id is acknowledged and not counted again.
+             */
+            batchId?: string;
+            /** @constant */
+            type: "scroll";
+            metric: components["schemas"]["ScrollMetric"];
+        } | {
+            /** Format: uuid */
+            chatbotId: string;
+            /**
+             * Format: uuid
+             * @description A repeat with the same id is acknowledged and not counted again.
+             */
+            batchId?: string;
+            /** @constant */
+            type: "memory";
+            metric: components["schemas"]["MemoryMetric"];
+        } | {
+            /** Format: uuid */
+            chatbotId: string;
+            /**
+             * Format: uuid
+             * @description A repeat with the same id is acknowledged and not counted again.
+             */
+            batchId?: string;
+            /** @constant */
+            type: "tabSync";
+            metric: components["schemas"]["TabSyncMetric"];
+        } | {
+            /** Format: uuid */
+            chatbotId: string;
+            /**
+             * Format: uuid
+             * @description A repeat with the same id is acknowledged and not counted again.
+             */
+            batchId?: string;
+            /** @constant */
+            type: "api";
+            metric: components["schemas"]["ApiCallMetric"];
+        } | {
+            /** Format: uuid */
+            chatbotId: string;
+            /**
+             * Format: uuid
+             * @description A repeat with the same id is acknowledged and not counted again.
+             */
+            batchId?: string;
+            /** @constant */
+            type: "bundle";
+            metric: components["schemas"]["BundleMetric"];
+        }) | {
+            /** Format: uuid */
+            chatbotId: string;
+            /**
+             * Format: uuid
+             * @description A repeat with the same id is acknowledged and not counted again.
+             */
+            batchId?: string;
+            metrics: ({
+                /** @constant */
+                type: "persistence";
+                metric: components["schemas"]["PersistenceMetric"];
+            } | {
+                /** @constant */
+                type: "restoration";
+                metric: components["schemas"]["RestorationMetric"];
+            } | {
+                /** @constant */
+                type: "navigation";
+                metric: components["schemas"]["NavigationMetric"];
+            } | {
+                /** @constant */
+                type: "render";
+                metric: components["schemas"]["RenderMetric"];
+            } | {
+                /** @constant */
+                type: "scroll";
+                metric: components["schemas"]["ScrollMetric"];
+            } | {
+                /** @constant */
+                type: "memory";
+                metric: components["schemas"]["MemoryMetric"];
+            } | {
+                /** @constant */
+                type: "tabSync";
+                metric: components["schemas"]["TabSyncMetric"];
+            } | {
+                /** @constant */
+                type: "api";
+                metric: components["schemas"]["ApiCallMetric"];
+            } | {
+                /** @constant */
+                type: "bundle";
+                metric: components["schemas"]["BundleMetric"];
+            })[];
+        };
+        /**
+         * @example {
+         *       "success": true,
+         *       "accepted": 98,
+         *       "ignored": 2,
+         *       "duplicate": false,
+         *       "timestamp": "2026-02-13T10:00:00.120Z"
+         *     }
+         * @example {
+         *       "success": true,
+         *       "type": "render",
+         *       "timestamp": "2026-02-13T10:00:00.120Z"
+         *     }
+         */
+        WidgetMetricsAccepted: {
+            /** @constant */
+            success: true;
+            /** Format: date-time */
+            timestamp: string;
+            /** @enum {string} */
+            type: "persistence" | "restoration" | "navigation" | "render" | "scroll" | "memory" | "tabSync" | "api" | "bundle";
+        } | {
+            /** @constant */
+            success: true;
+            /** Format: date-time */
+            timestamp: string;
+            /** @description Metrics stored. */
+            accepted: number;
+            /** @description Metrics that were measured over an hour ago, or all of them from a bot. */
+            ignored: number;
+            /** @description The batch was stored before; nothing was counted again. */
+            duplicate: boolean;
+        };
+        /**
+         * @example {
+         *       "timestamp": "2026-02-13T10:00:00.000Z",
+         *       "timeWindow": 300000,
+         *       "health": {
+         *         "overall": 95,
+         *         "scores": {
+         *           "persistence": 99,
+         *           "performance": 92,
+         *           "memory": 88,
+         *           "api": 97
+         *         },
+         *         "status": "healthy"
+         *       },
+         *       "persistence": {
+         *         "operations": {
+         *           "total": 1250,
+         *           "successful": 1238,
+         *           "failed": 12,
+         *           "successRate": 99.04,
+         *           "avgDuration": 45.2
+         *         },
+         *         "performance": {
+         *           "avgDuration": 45.2,
+         *           "p50Duration": 38.1,
+         *           "p95Duration": 120.4,
+         *           "p99Duration": 180.9
+         *         },
+         *         "reliability": {
+         *           "dataLossIncidents": 0,
+         *           "errorsByType": {
+         *             "SecurityError": 12
+         *           }
+         *         },
+         *         "restoration": {
+         *           "total": 80,
+         *           "successRate": 100,
+         *           "avgDuration": 152.3,
+         *           "avgMessagesRestored": 12.5,
+         *           "errorsByType": {}
+         *         },
+         *         "navigation": {
+         *           "total": 40,
+         *           "successCount": 40,
+         *           "dataPreservedCount": 40,
+         *           "dataLossCount": 0,
+         *           "avgDuration": 30.1
+         *         }
+         *       },
+         *       "performance": {
+         *         "renders": {
+         *           "count": 320,
+         *           "avgTime": 8.3,
+         *           "p95Time": 17.28,
+         *           "slowRenders": 20,
+         *           "slowRenderRate": 6.25
+         *         },
+         *         "scroll": {
+         *           "avgFps": 58.2,
+         *           "minFps": 49,
+         *           "jankPercentage": 3.2
+         *         },
+         *         "memory": {
+         *           "current": {
+         *             "bytes": 35232153,
+         *             "mb": 33.6
+         *           },
+         *           "peak": {
+         *             "bytes": 41943040,
+         *             "mb": 40
+         *           },
+         *           "average": {
+         *             "bytes": 33554432,
+         *             "mb": 32
+         *           }
+         *         },
+         *         "tabSync": {
+         *           "operations": 60,
+         *           "avgLatency": 12.4,
+         *           "p95Latency": 31.2,
+         *           "failures": 0,
+         *           "failureRate": 0
+         *         },
+         *         "api": {
+         *           "totalCalls": 500,
+         *           "avgDuration": 210.5,
+         *           "p95Duration": 480.2,
+         *           "errorRate": 0.6,
+         *           "cacheHitRate": 62
+         *         },
+         *         "bundles": {
+         *           "totalLoaded": 20,
+         *           "totalSize": {
+         *             "bytes": 4096000,
+         *             "kb": 4000,
+         *             "mb": 3.91
+         *           },
+         *           "avgLoadTime": 310.2,
+         *           "cacheHitRate": 75
+         *         }
+         *       },
+         *       "alerts": {
+         *         "active": [
+         *           {
+         *             "id": "b1f2c3d4-3c1e-4c5b-9a55-0d6c7a3f2b10",
+         *             "orgKey": "acme",
+         *             "severity": "warning",
+         *             "category": "performance",
+         *             "title": "Slow Message Renders",
+         *             "message": "P95 render time is 18.52ms, above threshold of 16ms",
+         *             "timestamp": "2026-02-13T09:58:00.000Z",
+         *             "metadata": {
+         *               "p95Time": 18.52,
+         *               "threshold": 16,
+         *               "slowRenders": 45,
+         *               "totalRenders": 320
+         *             },
+         *             "resolved": false,
+         *             "resolvedAt": null
+         *           }
+         *         ],
+         *         "stats": {
+         *           "total": 4,
+         *           "unresolved": 1,
+         *           "bySeverity": {
+         *             "info": 0,
+         *             "warning": 3,
+         *             "error": 0,
+         *             "critical": 1
+         *           },
+         *           "byCategory": {
+         *             "persistence": 1,
+         *             "performance": 3,
+         *             "memory": 0,
+         *             "api": 0,
+         *             "error_rate": 0,
+         *             "scroll": 0,
+         *             "tab_sync": 0
+         *           }
+         *         }
+         *       }
+         *     }
+         */
+        WidgetPerformance: {
+            /**
+             * Format: date-time
+             * @description When the figures were read; they may be from a cache.
+             */
+            timestamp: string;
+            timeWindow: number;
+            health: {
+                overall: number;
+                scores: {
+                    persistence: number;
+                    performance: number;
+                    memory: number;
+                    api: number;
+                };
+                /** @enum {string} */
+                status: "healthy" | "degraded" | "unhealthy";
+            };
+            persistence: {
+                operations: {
+                    total: number;
+                    successful: number;
+                    failed: number;
+                    /** @description In percent, two decimals. */
+                    successRate: number;
+                    /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                    avgDuration: number;
+                };
+                performance: {
+                    /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                    avgDuration: number;
+                    /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                    p50Duration: number;
+                    /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                    p95Duration: number;
+                    /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                    p99Duration: number;
+                };
+                reliability: {
+                    dataLossIncidents: number;
+                    /** @description Failures that carried an error type, by type. */
+                    errorsByType: {
+                        [key: string]: number;
+                    };
+                };
+                restoration: {
+                    total: number;
+                    /** @description In percent, two decimals. */
+                    successRate: number;
+                    /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                    avgDuration: number;
+                    avgMessagesRestored: number;
+                    /** @description Failures that carried an error type, by type. */
+                    errorsByType: {
+                        [key: string]: number;
+                    };
+                };
+                navigation: {
+                    total: number;
+                    successCount: number;
+                    dataPreservedCount: number;
+                    dataLossCount: number;
+                    /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                    avgDuration: number;
+                };
+            };
+            performance: {
+                renders: {
+                    count: number;
+                    /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                    avgTime: number;
+                    /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                    p95Time: number;
+                    slowRenders: number;
+                    /** @description In percent, two decimals. */
+                    slowRenderRate: number;
+                };
+                scroll: {
+                    avgFps: number;
+                    minFps: number;
+                    /** @description In percent, two decimals. */
+                    jankPercentage: number;
+                };
+                memory: {
+                    current: {
+                        bytes: number;
+                        mb: number;
+                    };
+                    peak: {
+                        bytes: number;
+                        mb: number;
+                    };
+                    average: {
+                        bytes: number;
+                        mb: number;
+                    };
+                };
+                tabSync: {
+                    operations: number;
+                    /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                    avgLatency: number;
+                    /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                    p95Latency: number;
+                    failures: number;
+                    /** @description In percent, two decimals. */
+                    failureRate: number;
+                };
+                api: {
+                    totalCalls: number;
+                    /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                    avgDuration: number;
+                    /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                    p95Duration: number;
+                    /** @description In percent, two decimals. */
+                    errorRate: number;
+                    /** @description In percent, two decimals. */
+                    cacheHitRate: number;
+                };
+                bundles: {
+                    totalLoaded: number;
+                    totalSize: {
+                        bytes: number;
+                        kb: number;
+                        mb: number;
+                    };
+                    /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                    avgLoadTime: number;
+                    /** @description In percent, two decimals. */
+                    cacheHitRate: number;
+                };
+            };
+            alerts?: {
+                /** @description Unresolved, newest first. */
+                active: {
+                    /** Format: uuid */
+                    id: string;
+                    /** @description Null for an alert of no organization. */
+                    orgKey: string | null;
+                    /** @enum {string} */
+                    severity: "info" | "warning" | "error" | "critical";
+                    category: string;
+                    title: string;
+                    message: string;
+                    /**
+                     * Format: date-time
+                     * @description When it began.
+                     */
+                    timestamp: string;
+                    /** @description Values of the alert, by name. */
+                    metadata: {
+                        [key: string]: unknown;
+                    };
+                    resolved: boolean;
+                    /** Format: date-time */
+                    resolvedAt: string | null;
+                }[];
+                /** @description Alerts that began in the last 30 days. */
+                stats: {
+                    total: number;
+                    unresolved: number;
+                    bySeverity: {
+                        info: number;
+                        warning: number;
+                        error: number;
+                        critical: number;
+                    };
+                    byCategory: {
+                        persistence: number;
+                        performance: number;
+                        memory: number;
+                        api: number;
+                        error_rate: number;
+                        scroll: number;
+                        tab_sync: number;
+                    } & {
+                        [key: string]: number;
+                    };
+                };
+            };
+        };
+        /**
+         * @example {
+         *       "success": true,
+         *       "baseline": {
+         *         "orgKey": "acme",
+         *         "renderAvgMs": 8.3,
+         *         "sampleCount": 320,
+         *         "capturedAt": "2026-02-13T10:05:00.000Z"
+         *       }
+         *     }
+         */
+        WidgetPerformanceBaseline: {
+            /** @constant */
+            success: true;
+            baseline: {
+                orgKey: string;
+                /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                renderAvgMs: number;
+                sampleCount: number;
+                /** Format: date-time */
+                capturedAt: string;
+            };
+        };
+        /**
+         * @example {
+         *       "timestamp": "2026-02-13T10:00:00.000Z",
+         *       "timeWindow": 300000,
+         *       "metrics": {
+         *         "persistence": {
+         *           "persistence": [
+         *             {
+         *               "minute": "2026-02-13T09:59:00.000Z",
+         *               "chatbotId": "3f0c1b52-3c1e-4c5b-9a55-0d6c7a3f2b10",
+         *               "operation": "save",
+         *               "count": 12,
+         *               "errors": 0,
+         *               "avg": 44.1,
+         *               "min": 20.5,
+         *               "max": 90,
+         *               "p50": 40.2,
+         *               "p95": 88.1,
+         *               "p99": 90
+         *             }
+         *           ],
+         *           "restorations": [],
+         *           "navigations": [],
+         *           "stats": {
+         *             "total": 12,
+         *             "successRate": 100
+         *           }
+         *         },
+         *         "performance": {
+         *           "renders": [],
+         *           "scrolls": [],
+         *           "memory": [],
+         *           "tabSync": [],
+         *           "api": [],
+         *           "bundles": []
+         *         }
+         *       },
+         *       "alerts": []
+         *     }
+         */
+        WidgetPerformanceExport: {
+            /**
+             * Format: date-time
+             * @description When the figures were read; they may be from a cache.
+             */
+            timestamp: string;
+            timeWindow: number;
+            /** @description Per minute, ascending by minute, chatbot and operation. */
+            metrics: {
+                persistence: {
+                    persistence: {
+                        /** Format: date-time */
+                        minute: string;
+                        /** Format: uuid */
+                        chatbotId: string;
+                        count: number;
+                        errors: number;
+                        avg: number;
+                        min: number;
+                        max: number;
+                        operation: string;
+                        /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                        p50: number;
+                        /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                        p95: number;
+                        /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                        p99: number;
+                    }[];
+                    restorations: {
+                        /** Format: date-time */
+                        minute: string;
+                        /** Format: uuid */
+                        chatbotId: string;
+                        count: number;
+                        errors: number;
+                        avg: number;
+                        min: number;
+                        max: number;
+                        /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                        p50: number;
+                        /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                        p95: number;
+                        /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                        p99: number;
+                        messagesRestored: number;
+                    }[];
+                    navigations: {
+                        /** Format: date-time */
+                        minute: string;
+                        /** Format: uuid */
+                        chatbotId: string;
+                        count: number;
+                        errors: number;
+                        avg: number;
+                        min: number;
+                        max: number;
+                        /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                        p50: number;
+                        /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                        p95: number;
+                        /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                        p99: number;
+                        preserved: number;
+                    }[];
+                    stats: {
+                        total: number;
+                        /** @description In percent, two decimals. */
+                        successRate: number;
+                    };
+                };
+                performance: {
+                    renders: {
+                        /** Format: date-time */
+                        minute: string;
+                        /** Format: uuid */
+                        chatbotId: string;
+                        count: number;
+                        errors: number;
+                        avg: number;
+                        min: number;
+                        max: number;
+                        /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                        p50: number;
+                        /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                        p95: number;
+                        /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                        p99: number;
+                        slow: number;
+                    }[];
+                    scrolls: {
+                        /** Format: date-time */
+                        minute: string;
+                        /** Format: uuid */
+                        chatbotId: string;
+                        count: number;
+                        errors: number;
+                        avg: number;
+                        min: number;
+                        max: number;
+                        jankFrames: number;
+                        totalFrames: number;
+                    }[];
+                    memory: {
+                        /** Format: date-time */
+                        minute: string;
+                        /** Format: uuid */
+                        chatbotId: string;
+                        count: number;
+                        errors: number;
+                        avg: number;
+                        min: number;
+                        max: number;
+                    }[];
+                    tabSync: {
+                        /** Format: date-time */
+                        minute: string;
+                        /** Format: uuid */
+                        chatbotId: string;
+                        count: number;
+                        errors: number;
+                        avg: number;
+                        min: number;
+                        max: number;
+                        operation: string;
+                        /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                        p50: number;
+                        /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                        p95: number;
+                        /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                        p99: number;
+                    }[];
+                    api: {
+                        /** Format: date-time */
+                        minute: string;
+                        /** Format: uuid */
+                        chatbotId: string;
+                        count: number;
+                        errors: number;
+                        avg: number;
+                        min: number;
+                        max: number;
+                        /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                        p50: number;
+                        /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                        p95: number;
+                        /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                        p99: number;
+                        cached: number;
+                    }[];
+                    bundles: {
+                        /** Format: date-time */
+                        minute: string;
+                        /** Format: uuid */
+                        chatbotId: string;
+                        count: number;
+                        errors: number;
+                        avg: number;
+                        min: number;
+                        max: number;
+                        /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                        p50: number;
+                        /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                        p95: number;
+                        /** @description In ms, two decimals; 0 of nothing. A percentile is within 1 % of the exact one. */
+                        p99: number;
+                        cached: number;
+                        size: number;
+                    }[];
+                };
+            };
+            /** @description The newest 1000, resolved ones too. */
+            alerts?: {
+                /** Format: uuid */
+                id: string;
+                /** @description Null for an alert of no organization. */
+                orgKey: string | null;
+                /** @enum {string} */
+                severity: "info" | "warning" | "error" | "critical";
+                category: string;
+                title: string;
+                message: string;
+                /**
+                 * Format: date-time
+                 * @description When it began.
+                 */
+                timestamp: string;
+                /** @description Values of the alert, by name. */
+                metadata: {
+                    [key: string]: unknown;
+                };
+                resolved: boolean;
+                /** Format: date-time */
+                resolvedAt: string | null;
+            }[];
+        };
         WidgetSessions: {
             chatbot_id: string;
             page: number;
@@ -1878,6 +2902,21 @@ export interface components {
         };
     };
     responses: {
+        /** @description Not Found: `ALERT_NOT_FOUND`, `ORG_NOT_FOUND` */
+        "ALERT_NOT_FOUND.ORG_NOT_FOUND": {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    error?: {
+                        /** @enum {string} */
+                        code?: "ALERT_NOT_FOUND" | "ORG_NOT_FOUND";
+                    };
+                };
+            };
+        };
         /** @description Not Found: `CHATBOT_NOT_FOUND` */
         CHATBOT_NOT_FOUND: {
             headers: {
@@ -1889,6 +2928,21 @@ export interface components {
                     error?: {
                         /** @enum {string} */
                         code?: "CHATBOT_NOT_FOUND";
+                    };
+                };
+            };
+        };
+        /** @description Not Found: `CHATBOT_NOT_FOUND`, `ORG_NOT_FOUND` */
+        "CHATBOT_NOT_FOUND.ORG_NOT_FOUND": {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    error?: {
+                        /** @enum {string} */
+                        code?: "CHATBOT_NOT_FOUND" | "ORG_NOT_FOUND";
                     };
                 };
             };
@@ -2043,6 +3097,21 @@ export interface components {
                     error?: {
                         /** @enum {string} */
                         code?: "INVALID_JSON" | "VALIDATION_ERROR";
+                    };
+                };
+            };
+        };
+        /** @description Conflict: `NOT_ENOUGH_DATA` */
+        NOT_ENOUGH_DATA: {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    error?: {
+                        /** @enum {string} */
+                        code?: "NOT_ENOUGH_DATA";
                     };
                 };
             };
@@ -2706,6 +3775,157 @@ export interface operations {
             400: components["responses"]["VALIDATION_ERROR"];
             403: components["responses"]["DOMAIN_NOT_ALLOWED.ORIGIN_MISSING"];
             404: components["responses"]["ORG_NOT_FOUND"];
+            429: components["responses"]["RATE_LIMITED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.SHUTTING_DOWN"];
+        };
+    };
+    getWidgetPerformance: {
+        parameters: {
+            query?: {
+                /** @description Milliseconds up to now. */
+                window?: number;
+                format?: "json" | "export";
+                /** @description `false` leaves the alerts out; anything else does not. */
+                alerts?: string;
+                /** @description Of this chatbot only. */
+                chatbotId?: string;
+                /** @description Key of an organization. For administrators only. */
+                orgKey?: string;
+                /** @description Whose alerts. */
+                feature?: "widget-health" | "widget-analytics" | "widget-performance" | "marketing" | "woocommerce" | "pipeline" | "all";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Statistics, or their export */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    /** @description The health score over all, 0 to 100 */
+                    "X-Widget-Health": string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WidgetPerformance"] | components["schemas"]["WidgetPerformanceExport"];
+                };
+            };
+            400: components["responses"]["VALIDATION_ERROR"];
+            401: components["responses"]["TOKEN_EXPIRED.UNAUTHENTICATED"];
+            403: components["responses"]["FORBIDDEN.ORG_DEACTIVATED"];
+            404: components["responses"]["CHATBOT_NOT_FOUND.ORG_NOT_FOUND"];
+            429: components["responses"]["RATE_LIMITED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.SHUTTING_DOWN"];
+        };
+    };
+    addWidgetMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WidgetMetrics"];
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WidgetMetricsAccepted"];
+                };
+            };
+            400: components["responses"]["INVALID_JSON.VALIDATION_ERROR"];
+            403: components["responses"]["ORIGIN_NOT_ALLOWED"];
+            404: components["responses"]["CHATBOT_NOT_FOUND"];
+            413: components["responses"]["PAYLOAD_TOO_LARGE"];
+            415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
+            422: components["responses"]["ROW_REFUSED"];
+            429: components["responses"]["RATE_LIMITED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.INGEST_OVERLOADED.SHUTTING_DOWN"];
+        };
+    };
+    resolveAlert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResolvedAlert"];
+                };
+            };
+            400: components["responses"]["VALIDATION_ERROR"];
+            401: components["responses"]["TOKEN_EXPIRED.UNAUTHENTICATED"];
+            403: components["responses"]["CSRF_REJECTED.FORBIDDEN.ORG_DEACTIVATED"];
+            404: components["responses"]["ALERT_NOT_FOUND.ORG_NOT_FOUND"];
+            429: components["responses"]["RATE_LIMITED"];
+            500: components["responses"]["INTERNAL_ERROR"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.SHUTTING_DOWN"];
+        };
+    };
+    captureRenderBaseline: {
+        parameters: {
+            query?: {
+                /** @description Key of an organization. For administrators only. */
+                orgKey?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WidgetPerformanceBaseline"];
+                };
+            };
+            400: components["responses"]["VALIDATION_ERROR"];
+            401: components["responses"]["TOKEN_EXPIRED.UNAUTHENTICATED"];
+            403: components["responses"]["CSRF_REJECTED.FORBIDDEN.ORG_DEACTIVATED"];
+            404: components["responses"]["ORG_NOT_FOUND"];
+            409: components["responses"]["NOT_ENOUGH_DATA"];
             429: components["responses"]["RATE_LIMITED"];
             500: components["responses"]["INTERNAL_ERROR"];
             503: components["responses"]["DATABASE_UNAVAILABLE.SHUTTING_DOWN"];

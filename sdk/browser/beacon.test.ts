@@ -1,13 +1,11 @@
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createChatbot } from '../../jobs/provisioning.ts';
 import { widgetSnippet } from '../../local/widget-snippet.ts';
 import { startBrowser } from '../../test/support/browser.ts';
+import { startCustomerSite, type CustomerSite } from '../../test/support/customer-site.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
 import { startFaultProxy, type Fault, type FaultProxy } from '../../test/support/fault-proxy.ts';
 import { insertOrganization, runExporter } from '../../test/support/services.ts';
@@ -18,7 +16,7 @@ let database: TestDatabase;
 let exporter: Awaited<ReturnType<typeof runExporter>>;
 let proxy: FaultProxy;
 let browser: Browser;
-let site: { url: string; html: string; headers: Record<string, string>; close: () => Promise<void> };
+let site: CustomerSite;
 let script: Buffer;
 let siteId: string;
 let chatbotId: string;
@@ -41,7 +39,7 @@ beforeAll(async () => {
   exporter = await runExporter(database);
   script = await readFile(join(import.meta.dirname, '../../exporter/browser-sdk/widget.js'));
   browser = await startBrowser();
-  site = await startSite();
+  site = await startCustomerSite();
 });
 afterAll(async () => {
   await browser.close();
@@ -63,26 +61,6 @@ afterEach(async () => {
 });
 
 const snippet = (): string => widgetSnippet({ script, exporterUrl: proxy.url, siteId, chatbotId });
-
-/** A customer's site, on another origin than the exporter. Every path is the same page. */
-async function startSite(): Promise<typeof site> {
-  const server = createServer((_request, response) => {
-    response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', ...served.headers }).end(served.html);
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const served: typeof site = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    html: '',
-    headers: {},
-    close: async () => {
-      server.closeAllConnections();
-      server.close();
-      await once(server, 'close');
-    },
-  };
-  return served;
-}
 
 /** With a clock that a test can put forward. */
 async function newPage(): Promise<Page> {

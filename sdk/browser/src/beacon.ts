@@ -1,4 +1,4 @@
-import type { Actions, BeaconOptions, Configuration } from './api.ts';
+import type { BegunBeacon, BegunOptions, Configuration } from './api.ts';
 import { createDelivery } from './delivery.ts';
 import { guarded } from './guard.ts';
 import { address, beginVisit, cut, forgetVisit, isSmallObject, user } from './visit.ts';
@@ -7,9 +7,16 @@ import { uuid7 } from './uuid7.ts';
 const maxPropertyBytes = 8192;
 const maxErrorsPerMinute = 10;
 
-/** @param url of the exporter */
-export function startBeacon({ chatbotId, siteId, errors, version }: BeaconOptions, url: string): Omit<Actions, 'init'> {
-  const delivery = createDelivery(`${url}/widget/analytics`);
+export const queueKey = 'wobs.queue';
+
+export function startBeacon(options: BegunOptions): BegunBeacon {
+  const { chatbotId, siteId, errors, version, url } = options;
+  const delivery = createDelivery(
+    `${url}/widget/analytics`,
+    queueKey,
+    // oxlint-disable-next-line typescript/restrict-template-expressions -- texts with commas between them, in the fewest bytes
+    ([sent, events]) => `${JSON.stringify(sent).slice(0, -1)},"events":[${events}]}`,
+  );
   let envelope = beginVisit(chatbotId);
   const reported = new Set<string>();
 
@@ -49,18 +56,20 @@ export function startBeacon({ chatbotId, siteId, errors, version }: BeaconOption
     addEventListener('error', failed);
     addEventListener('unhandledrejection', failed);
   }
-  addEventListener('online', guarded(delivery.retry));
-  for (const name of ['pagehide', 'visibilitychange']) addEventListener(name, guarded(delivery.leave));
 
-  const configuration = siteId ? loadConfiguration(url, siteId) : Promise.resolve(null);
+  /** Null if it may not be loaded here, or cannot: then the page decides what to show. */
+  const configuration = Promise.resolve(siteId && fetch(`${url}/api/bootloader?siteId=${siteId}`, { credentials: 'omit' }))
+    .then((response) => (response && response.ok ? (response.json() as Promise<Configuration>) : null))
+    .catch(() => null);
   void configuration.then((loaded) => {
     if (loaded && loaded.config.widgetEnabled) track('widget_loaded', {}, 'system');
   });
 
   return {
+    options,
     track,
     identify: (visitor) => {
-      if (!visitor.id) throw new Error('id is missing');
+      if (!visitor.id) throw Error('id is missing');
       envelope = { ...envelope, user: user(visitor) };
       // So that it arrives also if nothing else happens.
       track('visitor_identified', {}, 'system');
@@ -72,11 +81,4 @@ export function startBeacon({ chatbotId, siteId, errors, version }: BeaconOption
     stop: delivery.stop,
     ready: (tell) => void configuration.then(tell),
   };
-}
-
-/** Null if it may not be loaded here, or cannot: then the page decides what to show. */
-function loadConfiguration(url: string, siteId: string): Promise<Configuration | null> {
-  return fetch(`${url}/api/bootloader?siteId=${siteId}`, { credentials: 'omit' })
-    .then((response) => (response.ok ? response.json() : null) as Promise<Configuration | null>)
-    .catch(() => null);
 }

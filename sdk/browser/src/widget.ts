@@ -1,6 +1,5 @@
-import type { Actions, Beacon, BeaconOptions, Command } from './api.ts';
-import { startBeacon } from './beacon.ts';
-import { queueKey } from './delivery.ts';
+import type { Actions, Beacon, BeaconOptions, BegunBeacon, Command, Extension } from './api.ts';
+import { queueKey, startBeacon } from './beacon.ts';
 import { guarded, sayErrors } from './guard.ts';
 import { write } from './storage.ts';
 import { forgetVisit } from './visit.ts';
@@ -15,17 +14,18 @@ if (Array.isArray(commands)) install(commands);
 
 function install(early: Command[]): void {
   /** Null once the visitor has objected or consent was withdrawn. */
-  let beacon: Omit<Actions, 'init'> | null | undefined;
+  let beacon: BegunBeacon | null | undefined;
+  let extend: Extension = () => undefined;
+  /** Commands before `init`, and those of an extension that has not come yet. */
   const waiting: Command[] = [];
 
   function init(options: BeaconOptions): void {
     sayErrors(options.debug);
     if (beacon) return;
-    if (!options.chatbotId) throw new Error('chatbotId is missing');
-    const { globalPrivacyControl, doNotTrack } = navigator as Navigator & { globalPrivacyControl?: boolean };
-    if (globalPrivacyControl || doNotTrack === '1') stop();
-    else beacon = startBeacon(options, options.url || (script.src.split('/sdk/')[0] as string));
-    push(...waiting.splice(0));
+    if (!options.chatbotId) throw Error('chatbotId is missing');
+    if ((navigator as { globalPrivacyControl?: boolean }).globalPrivacyControl || navigator.doNotTrack === '1') stop();
+    else beacon = startBeacon({ ...options, url: options.url || (script.src.split('/sdk/')[0] as string) });
+    settle();
   }
 
   function stop(): void {
@@ -33,14 +33,23 @@ function install(early: Command[]): void {
     beacon = null;
     forgetVisit();
     write('sessionStorage', queueKey);
+    settle();
+  }
+
+  function settle(): void {
+    extend(beacon);
     push(...waiting.splice(0));
   }
 
+  function use(extension: Extension): void {
+    extend = extension;
+    settle();
+  }
+
   function run([name, ...parameters]: Command): void {
-    if (name === 'init') init(...(parameters as [BeaconOptions]));
-    else if (name === 'stop') stop();
-    else if (beacon) (beacon[name] as (...parameters: unknown[]) => void)(...parameters);
-    else if (beacon === undefined) {
+    const act = { ...beacon, init, stop, use }[name as 'track'] as ((...parameters: unknown[]) => void) | undefined;
+    if (act) act(...parameters);
+    else if (beacon !== null) {
       if (waiting.length < maxWaiting) waiting.push([name, ...parameters] as Command);
     } else if (name === 'ready') (parameters as Parameters<Actions['ready']>)[0](null);
   }
