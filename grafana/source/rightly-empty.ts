@@ -5,6 +5,16 @@ export const rightlyEmpty: readonly { dashboard: string; panel: string; reason: 
     panel,
     reason: 'the demo is younger than a week',
   })),
+  ...[
+    'Persistence success against a week ago',
+    'Render time against a week ago (p95)',
+    'Heap against a week ago (average)',
+    'API response time against a week ago (p95)',
+    'Persistence success of $org against a week ago',
+    'Render time of $org against a week ago (p95)',
+    'Heap of $org against a week ago (average)',
+    'API response time of $org against a week ago (p95)',
+  ].map((panel) => ({ dashboard: 'widget-performance', panel, reason: 'the demo is younger than a week' })),
   {
     dashboard: 'woocommerce',
     panel: 'Duration against a week ago',

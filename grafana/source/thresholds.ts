@@ -48,6 +48,23 @@ export const alertThresholds = {
   silentSinceLastWeek: threshold('widget-analytics', 'WidgetAnalyticsSilent', 'warning', '>= 100', 100),
   cleanupAgeSeconds: threshold('widget-analytics', 'WidgetAnalyticsCleanupFailed', 'warning', '> 93600', 93_600),
 
+  persistenceFailureError: threshold('widget-performance', 'WidgetLowPersistenceSuccess', 'error', '> 0.05', 0.05),
+  persistenceFailureCritical: threshold('widget-performance', 'WidgetLowPersistenceSuccess', 'critical', '> 0.1', 0.1),
+  persistenceSlowSeconds: threshold('widget-performance', 'WidgetSlowPersistence', 'warning', '> 0.2', 0.2),
+  restorationSlowSeconds: threshold('widget-performance', 'WidgetSlowRestoration', 'warning', '> 0.2', 0.2),
+  dataLoss: threshold('widget-performance', 'WidgetDataLossDetected', 'critical', '> 0', 0),
+  renderSlowSeconds: threshold('widget-performance', 'WidgetSlowRenders', 'warning', '> 0.016', 0.016),
+  renderDegraded: threshold('widget-performance', 'WidgetPerformanceDegraded', 'warning', '> 1.2 *', 1.2),
+  heapMbWarning: threshold('widget-performance', 'WidgetHighMemory', 'warning', '> 50 * 2 ^ 20', 50),
+  heapMbError: threshold('widget-performance', 'WidgetHighMemory', 'error', '> 60 * 2 ^ 20', 60),
+  apiSlowSeconds: threshold('widget-performance', 'WidgetHighApiLatency', 'warning', '> 0.5', 0.5),
+  apiErrorWarning: threshold('widget-performance', 'WidgetHighApiErrors', 'warning', '> 0.01', 0.01),
+  apiErrorError: threshold('widget-performance', 'WidgetHighApiErrors', 'error', '> 0.05', 0.05),
+  lowFrameRate: threshold('widget-performance', 'WidgetPoorScroll', 'warning', '< 55', 55),
+  scrollJank: threshold('widget-performance', 'WidgetHighScrollJank', 'warning', '> 0.1', 0.1),
+  tabSyncSlowSeconds: threshold('widget-performance', 'WidgetSlowTabSync', 'warning', '> 0.05', 0.05),
+  tabSyncFailures: threshold('widget-performance', 'WidgetTabSyncFailures', 'error', '> 0.01', 0.01),
+
   shopFailureRatioWarning: threshold('woocommerce', 'WooCommerceFailureRateHigh', 'warning', '> 0.2', 0.2),
   shopFailureRatioError: threshold('woocommerce', 'WooCommerceFailureRateHigh', 'error', '> 0.5', 0.5),
   shopSlowSeconds: threshold('woocommerce', 'WooCommerceSlow', 'warning', '> 5', 5),
@@ -124,6 +141,48 @@ export const budgetLeft: Thresholds = {
 
 /** The alert's colour and runbook at a figure of another scale: a number of down targets where the rule asks of one whether it is up. */
 export const at = (value: number, alert: AlertThreshold): AlertThreshold => ({ ...alert, value });
+
+/** What is excellent, good, degraded and critical in browsers. Source: contracts/widget-performance.md, reference bands. */
+export const referenceBands = {
+  persistenceSuccess: { excellent: 0.995, good: 0.98, degraded: 0.95 },
+  restoration: { excellent: 0.1, good: 0.2, degraded: 0.3 },
+  render: { excellent: 0.01, good: 0.016, degraded: 0.025 },
+  frameRate: { excellent: 58, good: 55, degraded: 45 },
+  heap: { excellent: 25 * 2 ** 20, good: 40 * 2 ** 20, degraded: 60 * 2 ** 20 },
+  apiLatency: { excellent: 0.3, good: 0.5, degraded: 0.8 },
+} as const;
+
+/** The colours of a band, whose bounds rise where less is better and fall where more is; links to the runbooks of the alerts. */
+export function inBands(
+  { excellent, good, degraded }: (typeof referenceBands)[keyof typeof referenceBands],
+  ...alerts: AlertThreshold[]
+): Thresholds {
+  const steps =
+    excellent < degraded
+      ? [
+          { value: null, color: 'dark-green' },
+          { value: excellent, color: 'green' },
+          { value: good, color: 'yellow' },
+          { value: degraded, color: 'red' },
+        ]
+      : [
+          { value: null, color: 'red' },
+          { value: degraded, color: 'yellow' },
+          { value: good, color: 'green' },
+          { value: excellent, color: 'dark-green' },
+        ];
+  return { steps, alerts };
+}
+
+/** Of a health score, 0 to 100: healthy, degraded, unhealthy. Source: contracts/widget-performance.md, Score. */
+export const healthScoreBands: Thresholds = {
+  steps: [
+    { value: null, color: 'red' },
+    { value: 70, color: 'yellow' },
+    { value: 90, color: 'green' },
+  ],
+  alerts: [],
+};
 
 /** Words for series that are 1 or 0. */
 export const stateWords = { 1: { text: 'up', color: 'green' }, 0: { text: 'down', color: 'red' } };
