@@ -13,6 +13,7 @@ import { trackOperationBench } from './track-operation.ts';
 import { widgetAnalyticsBench } from './widget-analytics.ts';
 import { widgetAnalyticsReadsBench } from './widget-analytics-reads.ts';
 import { widgetAnalyticsRollupBench } from './widget-analytics-rollup.ts';
+import { widgetPerformanceBench } from './widget-performance.ts';
 import { woocommerceBench } from './woocommerce.ts';
 
 const benches: readonly Bench[] = [
@@ -25,6 +26,7 @@ const benches: readonly Bench[] = [
   widgetAnalyticsBench,
   widgetAnalyticsReadsBench,
   widgetAnalyticsRollupBench,
+  widgetPerformanceBench,
 ];
 
 const help = [

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { createChatbot, createIngestKey, createOrganization } from '../jobs/provisioning.ts';
+import type { Feeling } from './demo-measurements.ts';
 import { digestOf } from '../platform/auth/secrets.ts';
 
 export interface DemoOrganization {
@@ -17,9 +18,17 @@ export interface DemoOrganization {
   breaksItsTheme: boolean;
   /** Of the visits, in how many its widget fails and says so. */
   errorShare: number;
+  /** In browsers; `slow` for minutes on end. */
+  widgetFeels: Feeling;
 }
 
-const plans = [
+interface Plan extends Omit<DemoOrganization, 'siteId' | 'chatbotId' | 'ingestKey'> {
+  name: string;
+  allowedDomains: string[];
+  allowLocalhost: boolean;
+}
+
+const plans: readonly Plan[] = [
   {
     key: 'demo',
     name: 'Demo Shop',
@@ -31,28 +40,32 @@ const plans = [
     visitedFrom: ['https://shop.demo.example', 'https://demo.example'],
     breaksItsTheme: false,
     errorShare: 0.03,
+    widgetFeels: 'well',
   },
   {
     key: 'flaky',
     name: 'Flaky Furniture',
-    shows: 'all loads fail every few minutes, its widget reports errors; its shop becomes slow, then fails',
+    shows:
+      'all loads fail every few minutes, its widget reports errors, renders slowly and gets no answers; its shop becomes slow, then fails',
     allowedDomains: ['www.flaky.example'],
     allowLocalhost: false,
     origin: 'https://www.flaky.example',
     visitedFrom: ['https://www.flaky.example'],
     breaksItsTheme: true,
     errorShare: 0.4,
+    widgetFeels: 'slow',
   },
   {
     key: 'misconfigured',
     name: 'Misconfigured Media',
-    shows: 'its new domain is not in its list, so most events are dropped, and has no shop; its shop is slow',
+    shows: 'its new domain is not in its list, so most events are dropped, and has no shop; its shop is slow, its widget waits',
     allowedDomains: ['www.misconfigured.example'],
     allowLocalhost: false,
     origin: 'https://www.misconfigured.example',
     visitedFrom: ['https://www.misconfigured.example', 'https://new.misconfigured.example', 'https://new.misconfigured.example'],
     breaksItsTheme: false,
     errorShare: 0.05,
+    widgetFeels: 'waiting',
   },
 ];
 

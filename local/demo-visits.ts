@@ -137,6 +137,8 @@ export function batchOf(chatbotId: string, { envelope }: Visit, { events, lateSe
   return { chatbotId, ...envelope, events: events.map((event) => ({ ...event, event_id: crypto.randomUUID(), client_timestamp })) };
 }
 
+export const anyUserAgent = (): string => oneOf(machines).userAgent;
+
 /** Half of them were here before. */
 export function createVisitors(): () => string {
   const known: string[] = [];

@@ -3,6 +3,7 @@ import { readConfig } from '../platform/config.ts';
 import { systemClock } from '../platform/time/utc-day.ts';
 import { createDemoData } from './demo-data.ts';
 import { createDemoHistory } from './demo-history.ts';
+import { startDemoPages } from './demo-pages.ts';
 import { startDemoShops } from './demo-shops.ts';
 import { startDemoTraffic } from './demo-traffic.ts';
 import { startDemoVisitors } from './demo-visitors.ts';
@@ -38,8 +39,9 @@ await runCommand({
     const shops = await startDemoShops(organizations, { config, exporterUrl, ...(hostName === undefined ? {} : { hostName }), write });
     const traffic = startDemoTraffic(organizations, { exporterUrl, databaseUrl, write });
     const visitors = startDemoVisitors(organizations, { exporterUrl, write });
+    const pages = startDemoPages(organizations, { exporterUrl, write });
     if (!ending.signal.aborted) await stopped;
-    await Promise.all([traffic.stop(), visitors.stop(), shops.stop()]);
+    await Promise.all([traffic.stop(), visitors.stop(), pages.stop(), shops.stop()]);
     return ['stopped'];
   },
 });

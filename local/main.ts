@@ -5,6 +5,7 @@ import { systemClock } from '../platform/time/utc-day.ts';
 import { createDemoData, type DemoOrganization } from './demo-data.ts';
 import { createDemoHistory } from './demo-history.ts';
 import { startDemoPage } from './demo-page.ts';
+import { startDemoPages } from './demo-pages.ts';
 import { startDemoShops } from './demo-shops.ts';
 import { startDemoTraffic } from './demo-traffic.ts';
 import { startDemoVisitors } from './demo-visitors.ts';
@@ -78,6 +79,7 @@ async function startDemo(stack: Stack, signal: AbortSignal): Promise<{ stop: () 
     parts.push(await startDemoShops(organizations, { config, exporterUrl, write }));
     parts.push(startDemoTraffic(organizations, { exporterUrl, databaseUrl, write }));
     parts.push(startDemoVisitors(organizations, { exporterUrl, write }));
+    parts.push(startDemoPages(organizations, { exporterUrl, write }));
     console.log(await demoSummary(stack, { organizations, page }));
     return { stop };
   } catch (error) {

@@ -69,6 +69,10 @@ export async function demoSummary(
       'how many of them opened it and sent a message',
       `curl -s -H 'Authorization: Bearer ${member}' '${analytics}/funnel?steps=widget_loaded,widget_opened,message_sent&days=7'`,
     ],
+    [
+      'how its widget feels in browsers: health score, statistics, alerts',
+      `curl -s -H 'Authorization: Bearer ${member}' ${api}/api/monitoring/widget`,
+    ],
     [`how the operations on its shop went`, `curl -s -H 'Authorization: Bearer ${member}' '${api}/api/woocommerce/analytics?limit=3'`],
     ['whether its shop answers now', `curl -s -H 'Authorization: Bearer ${member}' ${api}/api/woocommerce/health`],
     ['Prometheus asks about each organization', `curl -s http://127.0.0.1:${ports.exporterMetrics}/metrics/orgs`],

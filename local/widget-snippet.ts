@@ -10,3 +10,10 @@ export function widgetSnippet(options: { script: Buffer; exporterUrl: string; si
   data-site-id="${siteId}"
   data-chatbot-id="${chatbotId}"></script>`;
 }
+
+/** What goes beside it into pages that measure the widget as well. */
+export function performanceSnippet({ script, exporterUrl }: { script: Buffer; exporterUrl: string }): string {
+  return `<script async crossorigin="anonymous"
+  src="${exporterUrl}/sdk/v1/${pinnedName('performance.js', script)}"
+  integrity="${integrityOf(script)}"></script>`;
+}

@@ -47,6 +47,7 @@ async function start(variant: Variant): Promise<{ url: string }> {
     ingest: ingestInstruments(metrics),
     flushes: flushInstruments(metrics, now),
     collectorErrors: metrics.counter(stackMetrics.collectorErrors),
+    alertDetails: new Map(),
     writerLimits: {
       maxTransactionRows: config.INGEST_MAX_TX_ROWS,
       maxQueueRows: config.INGEST_QUEUE_MAX_ROWS,

@@ -7,13 +7,20 @@ import { percentile } from './statistics.ts';
 
 answerCalls<LoadCalls>({ run });
 
-async function run({ url, connections, seconds, send }: LoadOptions): Promise<LoadResult> {
+async function run({ url, connections, seconds, requestsPerSecond, send }: LoadOptions): Promise<LoadResult> {
   const startedAt = performance.now();
   const latencies: number[] = [];
   let lastAnswerAt = startedAt;
   const result = await new Promise<autocannon.Result>((resolve, reject) => {
     const instance = autocannon(
-      { url, connections, duration: seconds, timeout: 30, requests: requestsOf(send) },
+      {
+        url,
+        connections,
+        duration: seconds,
+        timeout: 30,
+        requests: requestsOf(send),
+        ...(requestsPerSecond === undefined ? {} : { overallRate: requestsPerSecond }),
+      },
       (error: unknown, done) => {
         if (error === null || error === undefined) resolve(done);
         else reject(error instanceof Error ? error : new Error('the load could not be generated', { cause: error }));
@@ -49,6 +56,7 @@ function requestsOf(send: LoadKind): autocannon.Request[] {
   }
   if (send.kind === 'events') return eventRequests(send);
   if (send.kind === 'operations') return operationRequests(send);
+  if (send.kind === 'metrics') return metricRequests(send);
   const messages = JSON.stringify(
     Array.from({ length: send.messagesPerBatch }, (_, position) => ({
       duration_ms: 20 + position * 37,
@@ -88,6 +96,39 @@ function operationRequests({ ingestKeys, operationsPerBatch }: Extract<LoadKind,
       },
     };
   });
+}
+
+/** What a visitor's widget measures in a few seconds, of every type, with values spread as those of browsers are. */
+function metricRequests({ chatbotIds, metricsPerBatch }: Extract<LoadKind, { kind: 'metrics' }>): autocannon.Request[] {
+  const spread = (middle: number): string => (middle * Math.exp((Math.random() + Math.random() + Math.random() - 1.5) * 1.2)).toFixed(2);
+  const measured = [
+    () => `"render","metric":{"messageId":"m","renderTime":${spread(9)},"contentLength":256`,
+    () => `"persistence","metric":{"operation":"save","success":true,"duration":${spread(40)}`,
+    () => `"api","metric":{"endpoint":"/chat","method":"POST","statusCode":200,"duration":${spread(200)},"cached":false`,
+    () => `"scroll","metric":{"fps":58.5,"frameTime":17,"jankFrames":1,"totalFrames":60`,
+    () => `"memory","metric":{"heapUsed":${Math.round(Number(spread(30_000_000)))},"heapTotal":60000000`,
+    () => `"tabSync","metric":{"operation":"receive","latency":${spread(12)},"dataSize":100,"success":true`,
+    () =>
+      `"navigation","metric":{"sessionId":"s","fromPage":"/a","toPage":"/b","success":true,"dataPreserved":true,"duration":${spread(30)}`,
+    () => `"restoration","metric":{"sessionId":"s","conversationId":"c","success":true,"duration":${spread(100)},"messagesRestored":12`,
+    () => `"bundle","metric":{"bundleName":"core","loadTime":${spread(300)},"size":204800,"cached":true`,
+  ];
+  return chatbotIds.map((chatbotId) => ({
+    method: 'POST',
+    path: '/api/monitoring/widget',
+    headers: {
+      'content-type': 'application/json',
+      'user-agent': 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36',
+    },
+    setupRequest: (request) => {
+      const at = Date.now();
+      const metrics = Array.from(
+        { length: metricsPerBatch },
+        (_, n) => `{"type":${measured[n % measured.length]?.() ?? ''},"timestamp":${at}}}`,
+      );
+      return { ...request, body: `{"chatbotId":"${chatbotId}","batchId":"${randomUUID()}","metrics":[${metrics.join()}]}` };
+    },
+  }));
 }
 
 const visitorsPerChatbot = 200;

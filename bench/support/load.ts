@@ -4,6 +4,7 @@ import { startChild, type Child } from './child.ts';
 export type LoadKind =
   | { kind: 'messages'; ingestKeys: string[]; messagesPerBatch: number }
   | { kind: 'events'; chatbotIds: string[]; eventsPerBatch: number }
+  | { kind: 'metrics'; chatbotIds: string[]; metricsPerBatch: number }
   | { kind: 'operations'; ingestKeys: string[]; operationsPerBatch: number }
   | { kind: 'bootloader'; siteIds: string[]; origin: string }
   | { kind: 'read'; path: string; tokens: string[] };
@@ -12,6 +13,8 @@ export interface LoadOptions {
   url: string;
   connections: number;
   seconds: number;
+  /** As many as are answered when left out. */
+  requestsPerSecond?: number;
   send: LoadKind;
 }
 

@@ -63,8 +63,8 @@ export const startMeasuredExporter = (database: BenchDatabase): Promise<Child<Ex
 export const startComparison = (database: BenchDatabase): Promise<Child<ComparisonCalls>> =>
   startChild<ComparisonCalls>('comparison', exporterEnvironment(database));
 
-export const startMeasuredApi = (database: BenchDatabase): Promise<Child<ApiCalls>> =>
-  startChild<ApiCalls>('api', apiEnvironment(database));
+export const startMeasuredApi = (database: BenchDatabase, settings: Record<string, string> = {}): Promise<Child<ApiCalls>> =>
+  startChild<ApiCalls>('api', { ...apiEnvironment(database), ...settings });
 
 export const startMeasuredJobs = (database: BenchDatabase): Promise<Child<JobsCalls>> =>
   startChild<JobsCalls>('jobs', jobsEnvironment(database));

@@ -22,6 +22,11 @@ beforeAll(async () => {
   api = await runApi(database);
   const own = await insertOrganization(database, { key: 'own' });
   await database.query('insert into chatbots (id, org_id, name) values ($1, $2, $3)', [idInPaths, own.id, 'own']);
+  await database.query(
+    `insert into alerts (id, org_id, fingerprint, alertname, feature, severity, category, title, message, labels, starts_at, last_seen_at)
+     values ($1, $2, 'own', 'A', 'pipeline', 'info', 'c', 't', 'm', '{}', now(), now())`,
+    [idInPaths, own.id],
+  );
   await insertOrganization(database, { key: 'deactivated', columns: { is_active: false } });
   const ingestKey = await createIngestKey(database.db, { orgKey: 'own', name: 'own' });
   const revoked = await createIngestKey(database.db, { orgKey: 'own', name: 'revoked' });
@@ -74,6 +79,22 @@ const doors: Record<Route['identity'], Record<string, number | 'past'>> = {
     'wrong admin key': 'past',
     'administrator by cookie': 'past',
     'expired administrator': 401,
+  },
+  'org user or admin': {
+    'member of the organization': 'past',
+    'owner by cookie': 'past',
+    'member of an unknown organization': 404,
+    'member of a deactivated organization': 403,
+    administrator: 'past',
+    'administrator by cookie': 'past',
+  },
+  'owner or admin': {
+    'member of the organization': 403,
+    'owner by cookie': 'past',
+    'member of an unknown organization': 404,
+    'member of a deactivated organization': 403,
+    administrator: 'past',
+    'administrator by cookie': 'past',
   },
   admin: {
     administrator: 'past',
@@ -150,6 +171,7 @@ describe('authorization matrix', () => {
       'GET /api/analytics/widget/:chatbotId/traffic-sources: org user',
       'GET /api/analytics/widget/:chatbotId/trends: org user',
       'GET /api/bootloader: public',
+      'GET /api/monitoring/widget: org user or admin',
       'GET /api/woocommerce/analytics: org user or nobody',
       'GET /api/woocommerce/errors: org user',
       'GET /api/woocommerce/health: org user',
@@ -160,6 +182,9 @@ describe('authorization matrix', () => {
       'GET /openapi.json: public',
       'GET /portal/widget/health: org user',
       'GET /sdk/v1/:file: public',
+      'POST /api/monitoring/widget/alerts/:id/resolve: org user or admin',
+      'POST /api/monitoring/widget/baseline: owner or admin',
+      'POST /api/monitoring/widget: public',
       'POST /ingest/alertmanager: webhook',
       'POST /ingest/widget/messages: ingest key',
       'POST /ingest/woocommerce/operations: ingest key',

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { exportedDefinitions } from '../../generate/metric-definitions.ts';
 import { rightlyEmpty } from '../../grafana/source/rightly-empty.ts';
 import { createDemoData } from '../../local/demo-data.ts';
+import { startDemoPages } from '../../local/demo-pages.ts';
 import { startDemoShops } from '../../local/demo-shops.ts';
 import { startDemoTraffic } from '../../local/demo-traffic.ts';
 import { startDemoVisitors } from '../../local/demo-visitors.ts';
@@ -85,8 +86,17 @@ beforeAll(async () => {
       ),
     { within: 45_000, what: 'shop operations of an organization in recorded series' },
   );
+  // The same, and a baseline, which the job of a minute captures.
+  const recordedOfWidgets = ['render_duration_seconds:p95_5m', 'persistence_failures:ratio_increase5m', 'render_baseline_seconds:max'];
+  await waitUntil(
+    async () =>
+      (await Promise.all(recordedOfWidgets.map((name) => prometheus.query(`org:widget_client_org_${name}`)))).every(
+        ({ samples }) => samples.length > 0,
+      ),
+    { within: 90_000, what: 'what browsers measured of an organization in recorded series' },
+  );
   catalogue = catalogueWithAlerts(await prometheus.series(), await prometheus.types(), rules);
-}, 120_000);
+}, 240_000);
 
 afterAll(async () => {
   for (const stop of stops.splice(0).toReversed()) await stop();
@@ -114,6 +124,8 @@ async function startTraffic(): Promise<void> {
   for (let crowd = 0; crowd < 8; crowd += 1) {
     const visitors = startDemoVisitors(organizations, { exporterUrl, write });
     stops.push(() => visitors.stop());
+    const pages = startDemoPages(organizations, { exporterUrl, write });
+    stops.push(() => pages.stop());
   }
   const secret = stack.secrets.AUTH_JWT_SECRET;
   const member = await signToken(secret, { sub: 'member', role: 'member', org: shownOrganization });

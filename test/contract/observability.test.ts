@@ -87,6 +87,7 @@ test('the uids of dashboards are the ones that alerts and bookmarks know', () =>
     'stack',
     'widget-analytics',
     'widget-health',
+    'widget-performance',
     'woocommerce',
   ]);
   expect(shapeFindings(dashboards, runbooks).filter((finding) => finding.startsWith('the '))).toEqual([]);

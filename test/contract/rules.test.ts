@@ -202,10 +202,11 @@ describe.each(rulesFiles)('rules of $name', ({ name, groups, alerts }) => {
   });
 
   test('link a dashboard, of the organization if they speak of one', () => {
-    for (const { alert, annotations } of alerts) {
+    for (const { alert, annotations, expr } of alerts) {
       const link = /^\{\{ \$externalLabels\.grafana_url \}\}\/d\/([a-z-]+)(\?.*)?$/.exec(annotations.dashboard_url);
       expect([name, 'overview'], alert).toContain(link?.[1]);
-      const speaksOfOrganization = /\$labels\.org\b/.test(annotations.description);
+      // As a label that it keeps, or in the level of what it was recorded from.
+      const speaksOfOrganization = /\borg\b/.test(expr);
       expect(annotations.dashboard_url.includes('var-org={{ $labels.org }}'), alert).toBe(speaksOfOrganization);
     }
   });

@@ -1,8 +1,10 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { orgMetrics as healthOrgMetrics } from '../../features/widget-health/metrics.ts';
 import { startBootloaderLoad, type BootloaderLoad } from '../support/bootloader-load.ts';
 import { durabilityLine, measureDurability } from '../support/durability.ts';
 import { eventDurabilityLine, measureEventDurability } from '../support/event-load.ts';
+import { measureMetricDurability, metricDurabilityLine } from '../support/metric-load.ts';
 import { startDurableDatabase, type DurableDatabase } from '../support/durable-database.ts';
 import { openConnection, outcomeOf, type HttpAnswer } from '../support/http-connection.ts';
 import { createTenants, startMessageLoad, tenantOrigin, type MessageLoad, type Tenant } from '../support/message-load.ts';
@@ -162,6 +164,28 @@ test(
   },
 );
 
+test('killed under load again and again, it counts every acknowledged metric once', { timeout: 120_000 }, async () => {
+  const kills = 3;
+  const result = await measureMetricDurability({
+    database,
+    kills,
+    connections: 48,
+    organizations: 6,
+    batchesBetweenKills: { from: 200, to: 1000 },
+  });
+  console.log(metricDurabilityLine(result));
+
+  expect(result.stored).toEqual(result.acknowledged);
+  expect(result).toMatchObject({ miscountedChatbots: 0, bucketed: result.acknowledged.count });
+  expect([...result.answers.keys()]).toEqual(['200']);
+  expect(result.acknowledged.count).toBeGreaterThanOrEqual(4000);
+  expect(result.unknown).toBeGreaterThanOrEqual(1);
+  expect(new Set(result.pids).size).toBe(kills + 1);
+  // What every killed process counted is known to the one that runs now.
+  expect(result.replayed.sent).toBeGreaterThanOrEqual(25);
+  expect(result.replayed.duplicates).toBe(result.replayed.sent);
+});
+
 test(
   'SIGTERM under load: every load is counted, what is under way is finished, new requests are told to come again',
   {
@@ -247,14 +271,15 @@ test(
       });
       expect(await readiness(api)).toBe(503);
       expect(await readiness(exporter)).toBe(200);
-      // Series of organizations are absent, not stale, after their next refresh, which is due every 15 s; once is enough.
+      // What is stored of organizations is absent, not stale, after its next refresh, which is due every 15 s; once is enough.
       if (mode === 'fast') {
         const statuses = new Set<number>();
         await waitUntil(
           async () => {
             const response = await fetch(`${exporter.metricsUrl}/metrics/orgs`);
             statuses.add(response.status);
-            return !(await response.text()).includes('{');
+            const text = await response.text();
+            return !Object.values(healthOrgMetrics).some(({ name }) => text.includes(`\n${name}`));
           },
           { within: 20_000, what: 'the absence of the series of organizations' },
         );

@@ -124,14 +124,28 @@ function rawCounters({ expression, by }: ParsedQuery, catalogue: MetricCatalogue
   if (by === 'variable') return [];
   return occurrencesOf('selector', expression)
     .filter(({ expression: { metric } }) => catalogue.typeOf(metric) === 'counter')
-    .filter((occurrence) => ![...bridgesRestarts, ...ignoresValue].includes(directUse(occurrence)) && !recordsHighest(occurrence, by))
+    .filter(
+      (occurrence) =>
+        ![...bridgesRestarts, ...ignoresValue].includes(directUse(occurrence)) &&
+        !recordsExtreme(occurrence, by) &&
+        !isBornLately(occurrence),
+    )
     .map(({ expression: { metric } }) => `${metric} is a counter and falls to 0 at restarts: ask for its rate() or increase()`);
 }
 
 /** The highest total of several replicas grows on as a counter does. It is recorded under a name that says what it is. */
 const highestTotal = /_total:max\d+[smhd]$/;
-const recordsHighest = (occurrence: Occurrence<Selector>, by: ParsedQuery['by']): boolean =>
-  by === 'recording rule' && directUse(occurrence) === 'max_over_time';
+/** And the highest of a window without resets, minus the lowest, is its increase in whole numbers. */
+const recordsExtreme = (occurrence: Occurrence<Selector>, by: ParsedQuery['by']): boolean =>
+  by === 'recording rule' && ['max_over_time', 'min_over_time'].includes(directUse(occurrence));
+
+/** `x unless last_over_time(x[1h] offset 5m)`: what was not there before has counted from zero. */
+function isBornLately({ expression: { metric }, around: [direct, next] }: Occurrence<Selector>): boolean {
+  const outer = direct?.type === 'call' && direct.name === 'last_over_time' ? next : direct;
+  if (outer?.type !== 'binary' || outer.operator !== 'unless' || outer.right.type !== 'call') return false;
+  const [before] = outer.right.name === 'last_over_time' ? outer.right.arguments : [];
+  return before?.type === 'selector' && before.metric === metric && before.offset !== undefined;
+}
 
 /** The function or aggregation that takes the series as they are. */
 function directUse({ around: [outer] }: Occurrence<Selector>): string {
