@@ -272,8 +272,8 @@ export async function readFunnel(db: Queryable, { orgId, chatbotId, first, last,
   const word = steps.map((step) => letters.charAt(names.indexOf(step)));
   const patterns = word.map((_, index) => `%${word.slice(0, index + 1).join('%')}%`);
   const { key, condition } = funnelEntities[scope];
-  // The events of a month are sorted: in memory rather than on disk. Compiling the query would take longer than running it.
-  await db.query(`select set_config('work_mem', '64MB', true), set_config('jit', 'off', true)`);
+  // The events of a month are sorted: in memory rather than on disk.
+  await db.query(`select set_config('work_mem', '64MB', true)`);
   const { rows } = await db.query<{ reached: number }>({
     name: `widget_analytics_funnel_${scope}`,
     text: `

@@ -91,6 +91,10 @@ describe('values', () => {
     expect(rows[0]?.TimeZone).toBe('America/St_Johns');
   });
 
+  test('the server compiles no statement: over many partitions that takes longer than running it', async () => {
+    expect(await one(open(), `select current_setting('jit') as jit`)).toEqual({ jit: 'off' });
+  });
+
   test('a prepared statement is parsed once and keeps its types', async () => {
     const pool = open();
     for (const value of [1, 2]) {
