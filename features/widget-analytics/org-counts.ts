@@ -1,4 +1,5 @@
 import { labelText, type Sample, type SeriesFamily } from '../../platform/metrics/exposition.ts';
+import { createCountsByOrg } from '../../platform/metrics/counts-by-org.ts';
 import { overflowOrg } from '../../platform/metrics/org-series.ts';
 import { dropReasons, orgMetrics, type DropReason } from './metrics.ts';
 
@@ -10,7 +11,7 @@ interface Counts {
   dropped: Record<DropReason, number>;
 }
 
-/** What this process counted, by organization; what is kept grows with the organizations that have a chatbot. */
+/** What this process counted of organizations with a chatbot. */
 export interface OrgCounts {
   add(orgId: number, count: 'events' | 'sessionsStarted' | 'conversations' | 'errorEvents'): void;
   /** The ledger: events that were not stored. */
@@ -22,23 +23,12 @@ export interface OrgCounts {
 }
 
 export function createOrgCounts(): OrgCounts {
-  const byOrg = new Map<number, Counts>();
-
-  function countsOf(orgId: number): Counts {
-    let counts = byOrg.get(orgId);
-    if (counts === undefined) byOrg.set(orgId, (counts = noCounts()));
-    return counts;
-  }
-
+  const byOrg = createCountsByOrg({ none: noCounts, add: addCounts });
   return {
-    add: (orgId, count) => (countsOf(orgId)[count] += 1),
-    drop: (orgId, reason, events) => (countsOf(orgId).dropped[reason] += events),
-    families: (organizations) => familiesOf(organizations.map(({ id, key }) => [key, byOrg.get(id) ?? noCounts()])),
-    overflow: (lastAdmittedId) => {
-      const sum = noCounts();
-      for (const [orgId, counts] of byOrg) if (orgId > lastAdmittedId) addCounts(sum, counts);
-      return familiesOf([[overflowOrg, sum]]);
-    },
+    add: (orgId, count) => (byOrg.of(orgId)[count] += 1),
+    drop: (orgId, reason, events) => (byOrg.of(orgId).dropped[reason] += events),
+    families: (organizations) => familiesOf(organizations.map(({ id, key }) => [key, byOrg.shown(id)])),
+    overflow: (lastAdmittedId) => familiesOf([[overflowOrg, byOrg.beyond(lastAdmittedId)]]),
   };
 }
 
@@ -47,7 +37,7 @@ function noCounts(): Counts {
   return { events: 0, sessionsStarted: 0, conversations: 0, errorEvents: 0, dropped };
 }
 
-function addCounts(into: Counts, from: Counts): void {
+function addCounts(into: Counts, from: Readonly<Counts>): void {
   into.events += from.events;
   into.sessionsStarted += from.sessionsStarted;
   into.conversations += from.conversations;
@@ -55,8 +45,8 @@ function addCounts(into: Counts, from: Counts): void {
   for (const reason of dropReasons) into.dropped[reason] += from.dropped[reason];
 }
 
-function familiesOf(organizations: readonly (readonly [string, Counts])[]): SeriesFamily[] {
-  const each = (value: (counts: Counts) => number): Sample[] =>
+function familiesOf(organizations: readonly (readonly [string, Readonly<Counts>])[]): SeriesFamily[] {
+  const each = (value: (counts: Readonly<Counts>) => number): Sample[] =>
     organizations.map(([org, counts]) => ({ labels: labelText({ org }), value: value(counts) }));
   return [
     { definition: orgMetrics.events, series: each(({ events }) => events) },

@@ -1,4 +1,5 @@
 import { labelText, type HistogramSample, type LabelText, type Sample, type SeriesFamily } from '../../platform/metrics/exposition.ts';
+import { createCountsByOrg } from '../../platform/metrics/counts-by-org.ts';
 import { overflowOrg } from '../../platform/metrics/org-series.ts';
 import { dataLossOf, incidentCauses, type Measurement } from './events.ts';
 import { apiOutcomes, orgMetrics, outcomes } from './metrics.ts';
@@ -36,7 +37,7 @@ interface Counts {
   histograms: Record<HistogramName, HistogramCounts>;
 }
 
-/** Measurements counted in this process, by organization; what is kept grows with the organizations that have a chatbot. */
+/** What this process counted of organizations with a chatbot. */
 export interface OrgCounts {
   add(orgId: number, measurement: Measurement): void;
   /** Series of the organizations given, which are admitted, zeros where nothing was counted yet. */
@@ -46,19 +47,11 @@ export interface OrgCounts {
 }
 
 export function createOrgCounts(): OrgCounts {
-  const byOrg = new Map<number, Counts>();
+  const byOrg = createCountsByOrg({ none: noCounts, add: addCounts });
   return {
-    add: (orgId, measurement) => {
-      let counts = byOrg.get(orgId);
-      if (counts === undefined) byOrg.set(orgId, (counts = noCounts()));
-      count(counts, measurement);
-    },
-    families: (organizations) => familiesOf(organizations.map(({ id, key }) => [labelText({ org: key }), byOrg.get(id) ?? noCounts()])),
-    overflow: (lastAdmittedId) => {
-      const sum = noCounts();
-      for (const [orgId, counts] of byOrg) if (orgId > lastAdmittedId) addCounts(sum, counts);
-      return familiesOf([[labelText({ org: overflowOrg }), sum]]);
-    },
+    add: (orgId, measurement) => count(byOrg.of(orgId), measurement),
+    families: (organizations) => familiesOf(organizations.map(({ id, key }) => [labelText({ org: key }), byOrg.shown(id)])),
+    overflow: (lastAdmittedId) => familiesOf([[labelText({ org: overflowOrg }), byOrg.beyond(lastAdmittedId)]]),
   };
 }
 

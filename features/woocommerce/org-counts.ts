@@ -1,4 +1,5 @@
 import type { Admission } from '../../platform/metrics/org-series.ts';
+import { createCountsByOrg } from '../../platform/metrics/counts-by-org.ts';
 import { overflowOrg } from '../../platform/metrics/org-series.ts';
 import { labelText, type HistogramSample, type Sample, type SeriesFamily } from '../../platform/metrics/exposition.ts';
 import { errorTypes, type ErrorType } from './catalogue.ts';
@@ -39,20 +40,11 @@ export interface OrgCounts {
 }
 
 export function createOrgCounts(): OrgCounts {
-  const byOrg = new Map<number, Counts>();
+  const byOrg = createCountsByOrg({ none: emptyCounts, add: addCounts });
   return {
-    add: (orgId, operation, configured) => {
-      let counts = byOrg.get(orgId);
-      if (counts === undefined) byOrg.set(orgId, (counts = emptyCounts()));
-      count(counts, operation, configured ? operation.domain : otherStore);
-    },
-    families: (organizations) =>
-      familiesOf(organizations.map(({ id, key, stores }) => ({ org: key, stores, counts: byOrg.get(id) ?? emptyCounts() }))),
-    overflow: ({ lastId }) => {
-      const sum = emptyCounts();
-      for (const [orgId, counts] of byOrg) if (orgId > lastId) addCounts(sum, counts);
-      return familiesOf([{ org: overflowOrg, stores: [], counts: sum }]);
-    },
+    add: (orgId, operation, configured) => count(byOrg.of(orgId), operation, configured ? operation.domain : otherStore),
+    families: (organizations) => familiesOf(organizations.map(({ id, key, stores }) => ({ org: key, stores, counts: byOrg.shown(id) }))),
+    overflow: ({ lastId }) => familiesOf([{ org: overflowOrg, stores: [], counts: byOrg.beyond(lastId) }]),
   };
 }
 

@@ -54,6 +54,9 @@ const fleet = (metric: string, { labels = '', range = window, by = '' } = {}): s
 const rateBy = (metric: string, by: string, labels = ''): string =>
   `sum by (${by}) (rate(widget_client_${metric}{${scraped}${labels === '' ? '' : `, ${labels}`}}[$__rate_interval]))`;
 const share = (part: string, whole: string): string => `${part} / (${whole} > 0)`;
+/** Of what is counted, the share with these labels. */
+const shareOf = (metric: string, labels: string, range?: string): string =>
+  share(fleet(metric, { labels, range }), fleet(metric, { range }));
 const average = (histogram: string, range?: string): string =>
   share(fleet(`${histogram}_sum`, { range }), fleet(`${histogram}_count`, { range }));
 const percentiles = (histogram: string): Query[] =>
@@ -184,12 +187,7 @@ const persistence = (): Row => ({
       thresholds: inBands(bands.persistenceSuccess, alerts.persistenceFailureError),
       noValue: 'no operations',
       width: 6,
-      queries: [
-        query(
-          share(fleet('persistence_operations_total', { labels: 'outcome="success"' }), fleet('persistence_operations_total')),
-          'success',
-        ),
-      ],
+      queries: [query(shareOf('persistence_operations_total', 'outcome="success"'), 'success')],
     }),
     stat({
       title: 'Session restoration (p95)',
@@ -207,15 +205,7 @@ const persistence = (): Row => ({
       thresholds: noThresholds,
       noValue: 'none restored',
       width: 6,
-      queries: [
-        query(
-          share(
-            fleet('restorations_total', { labels: 'outcome="failure"', range: '$__range' }),
-            fleet('restorations_total', { range: '$__range' }),
-          ),
-          'failures',
-        ),
-      ],
+      queries: [query(shareOf('restorations_total', 'outcome="failure"', '$__range'), 'failures')],
     }),
     stat({
       title: 'Data loss in this time',
@@ -386,9 +376,7 @@ const performance = (): Row => ({
       thresholds: above(alerts.tabSyncFailures),
       noValue: 'none',
       width: 4,
-      queries: [
-        query(share(fleet('tab_sync_operations_total', { labels: 'outcome="failure"' }), fleet('tab_sync_operations_total')), 'failures'),
-      ],
+      queries: [query(shareOf('tab_sync_operations_total', 'outcome="failure"'), 'failures')],
     }),
     stat({
       title: 'Bundles from a cache',
@@ -397,15 +385,7 @@ const performance = (): Row => ({
       thresholds: noThresholds,
       noValue: 'none loaded',
       width: 4,
-      queries: [
-        query(
-          share(
-            fleet('bundle_loads_total', { labels: 'cached="true"', range: '$__range' }),
-            fleet('bundle_loads_total', { range: '$__range' }),
-          ),
-          'cached',
-        ),
-      ],
+      queries: [query(shareOf('bundle_loads_total', 'cached="true"', '$__range'), 'cached')],
     }),
     heatmap({
       title: 'Render time of messages',
@@ -567,7 +547,7 @@ const memoryAndApi = (): Row => ({
       thresholds: noThresholds,
       noValue: 'no calls',
       width: 6,
-      queries: [query(share(fleet('api_requests_total', { labels: 'cached="true"' }), fleet('api_requests_total')), 'cached')],
+      queries: [query(shareOf('api_requests_total', 'cached="true"'), 'cached')],
     }),
     heatmap({
       title: 'Heap of pages',
@@ -971,7 +951,7 @@ function apiErrorsNow(): UnplacedPanel {
     thresholds: above(alerts.apiErrorWarning, alerts.apiErrorError),
     noValue: 'no calls',
     width: 4,
-    queries: [query(share(fleet('api_requests_total', { labels: 'outcome="error"' }), fleet('api_requests_total')), 'errors')],
+    queries: [query(shareOf('api_requests_total', 'outcome="error"'), 'errors')],
   });
 }
 

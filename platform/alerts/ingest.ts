@@ -173,8 +173,8 @@ async function expireInhibited(db: Queryable, delivered: readonly AlertToStore[]
 }
 
 /**
- * Resolves what was not delivered for so long that it cannot be firing any more, or is inhibited or silenced (docs/decisions/0018-alerts-nobody-repeats-are-over.md). Answers how
- * many.
+ * Resolves what was not delivered for so long that it cannot be firing any more, or is inhibited or silenced. Answers how many. Source:
+ * docs/decisions/0018-alerts-nobody-repeats-are-over.md.
  */
 export async function expireUnseenAlerts(db: Queryable, { unseenSince, now }: { unseenSince: Date; now: Date }): Promise<number> {
   const { rowCount } = await db.query(

@@ -1,18 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { deriveConfiguration, startAlertmanager, startPrometheus } from '../../local/prometheus.ts';
-import type { RunningProgram } from '../../local/processes.ts';
 import { startBootloaderLoad } from '../support/bootloader-load.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openConnection, outcomeOf } from '../support/http-connection.ts';
 import { createTenants, tenantOrigin, type Tenant } from '../support/message-load.ts';
-import { prometheusApi, type Sample } from '../support/prometheus-api.ts';
-import { restartPort } from '../support/restart-port.ts';
-import { servicePorts, startServiceProcess, waitUntilReady, type ServicePorts, type ServiceProcess } from '../support/service-process.ts';
-import { portalToken, testIdentity } from '../support/services.ts';
-import { requireTool } from '../support/tools.ts';
+import type { Sample } from '../support/prometheus-api.ts';
+import { portalToken } from '../support/services.ts';
+import { startMonitoredServices, type MonitoredServices } from '../support/monitored-services.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 /**
@@ -23,9 +16,7 @@ import { waitUntil } from '../support/wait-until.ts';
 const speedUp = 30;
 
 let database: TestDatabase;
-let ports: ServicePorts & { prometheus: number; alertmanager: number };
-let exporter: ServiceProcess;
-let api: ServiceProcess;
+let services: MonitoredServices;
 /** Healthy throughout, and known before the exporter starts. */
 let steady: Tenant;
 const stops: (() => Promise<unknown>)[] = [];
@@ -33,35 +24,17 @@ const stops: (() => Promise<unknown>)[] = [];
 beforeAll(async () => {
   database = await createTestDatabase();
   stops.push(() => database.drop());
-  ports = { ...(await servicePorts()), prometheus: await restartPort(), alertmanager: await restartPort() };
   [steady] = (await createTenants(database.db, ['steady'])) as [Tenant];
 
-  exporter = start('exporter');
-  api = start('api');
-  const jobs = start('jobs');
-  const directory = await mkdtemp(join(tmpdir(), 'observability-alert-loop-'));
-  stops.push(() => rm(directory, { recursive: true, force: true }));
-  const configuration = await deriveConfiguration({ ports, directory, webhookToken: testIdentity.webhookToken, speedUp });
-  run(startAlertmanager(requireTool('alertmanager'), configuration, { port: ports.alertmanager }));
-  run(startPrometheus(requireTool('prometheus'), configuration, { port: ports.prometheus, args: ['--rules.alert.resend-delay=2s'] }));
-  await Promise.all([exporter, api, jobs].map((service) => waitUntilReady(service)));
+  services = await startMonitoredServices({ database, speedUp });
+  stops.push(() => services.stop());
 });
 
 afterAll(async () => {
   for (const stop of stops.splice(0).toReversed()) await stop();
 });
 
-function start(name: 'exporter' | 'api' | 'jobs'): ServiceProcess {
-  const service = startServiceProcess(name, { database, ports });
-  stops.push(() => service.stop());
-  return service;
-}
-
-function run(program: RunningProgram): void {
-  stops.push(() => program.stop());
-}
-
-const askPrometheus = async (expression: string): Promise<Sample[]> => (await prometheusApi(ports.prometheus).query(expression)).samples;
+const askPrometheus = async (expression: string): Promise<Sample[]> => (await services.prometheus.query(expression)).samples;
 
 /** Until an expression that has one series has this value. */
 async function waitForValue(expression: string, isRight: (value: number) => boolean, within: number): Promise<void> {
@@ -76,7 +49,7 @@ async function waitForValue(expression: string, isRight: (value: number) => bool
 
 /** So many successful loads by site id, as fast as they go. */
 async function loadWidgets(tenant: Tenant, count: number): Promise<void> {
-  const load = startBootloaderLoad({ url: exporter.url, sites: [tenant], connections: 8 });
+  const load = startBootloaderLoad({ url: services.exporter.url, sites: [tenant], connections: 8 });
   try {
     await waitUntil(() => load.loadsInAll() >= count, { within: 30_000, what: `${count} widget loads` });
   } finally {
@@ -86,7 +59,7 @@ async function loadWidgets(tenant: Tenant, count: number): Promise<void> {
 }
 
 async function callBootloader(headers: Record<string, string>, times: number): Promise<string[]> {
-  const connection = openConnection(exporter.url);
+  const connection = openConnection(services.exporter.url);
   const outcomes: string[] = [];
   for (let call = 0; call < times; call += 1) {
     outcomes.push(outcomeOf(await connection.send('GET', '/api/bootloader', { headers: { ...headers, origin: tenantOrigin } })));
@@ -179,15 +152,16 @@ test(
       resolved_by: null,
     });
     expect(spike.metadata['failures']).toBeGreaterThanOrEqual(50);
-    const health = await fetch(`${api.url}/portal/widget/health`, { headers: { authorization: `Bearer ${await portalToken(acme.key)}` } });
+    const health = await fetch(`${services.api.url}/portal/widget/health`, {
+      headers: { authorization: `Bearer ${await portalToken(acme.key)}` },
+    });
     expect(await health.json()).toMatchObject({ status: 'NEEDS_ATTENTION', reasons: ['FAILURE_RATIO'], loads: { total: 5, failures } });
 
     // Put right. The exporter would see it within a minute; a restart sees it now, and shows that the counters survive it.
     await database.query('update organizations set primary_color = $2 where id = $1', [acme.id, '#aa0000']);
-    exporter.signal('SIGTERM');
-    expect(await exporter.ended).toBe('exit code 0');
-    exporter = start('exporter');
-    await waitUntilReady(exporter);
+    services.exporter.signal('SIGTERM');
+    expect(await services.exporter.ended).toBe('exit code 0');
+    await services.restartExporter();
     await loadWidgets(acme, 1000);
     await loadWidgets(steady, 2000);
 
@@ -203,7 +177,7 @@ test(
 
     // It fires from the first evaluation on, to its own receiver alone; whatever the webhook takes becomes a row.
     const watchdogs = await fetch(
-      `http://127.0.0.1:${ports.alertmanager}/api/v2/alerts?filter=${encodeURIComponent('alertname="Watchdog"')}`,
+      `http://127.0.0.1:${services.ports.alertmanager}/api/v2/alerts?filter=${encodeURIComponent('alertname="Watchdog"')}`,
     );
     expect(await watchdogs.json()).toMatchObject([{ receivers: [{ name: 'dead-man' }], status: { state: 'active' } }]);
     expect(await database.query(`select from alerts where alertname = 'Watchdog'`)).toEqual([]);

@@ -1,22 +1,14 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createChatbot } from '../../jobs/provisioning.ts';
 import { startDemoPage, type DemoPage } from '../../local/demo-page.ts';
-import { deriveConfiguration, startAlertmanager, startPrometheus } from '../../local/prometheus.ts';
-import type { RunningProgram } from '../../local/processes.ts';
 import { desktopUserAgent, startBrowser } from '../support/browser.ts';
 import { panelsOf, readDashboards } from '../support/dashboard-files.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { sentQueries } from '../support/grafana-queries.ts';
-import { prometheusApi } from '../support/prometheus-api.ts';
-import { restartPort } from '../support/restart-port.ts';
-import { servicePorts, startServiceProcess, waitUntilReady, type ServicePorts, type ServiceProcess } from '../support/service-process.ts';
-import { insertOrganization, portalToken, testIdentity } from '../support/services.ts';
-import { requireTool } from '../support/tools.ts';
+import { insertOrganization, portalToken } from '../support/services.ts';
+import { startMonitoredServices, type MonitoredServices } from '../support/monitored-services.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 /**
@@ -28,9 +20,7 @@ const iphone =
   'Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1';
 
 let database: TestDatabase;
-let ports: ServicePorts & { prometheus: number; alertmanager: number };
-let exporter: ServiceProcess;
-let api: ServiceProcess;
+let services: MonitoredServices;
 let browser: Browser;
 let demoPage: DemoPage;
 let siteId: string;
@@ -40,38 +30,20 @@ const stops: (() => Promise<unknown>)[] = [];
 beforeAll(async () => {
   database = await createTestDatabase();
   stops.push(() => database.drop());
-  ports = { ...(await servicePorts()), prometheus: await restartPort(), alertmanager: await restartPort() };
   ({ siteId } = await insertOrganization(database, { key: 'acme', columns: { allow_localhost: true } }));
   chatbotId = (await createChatbot(database.db, { orgKey: 'acme', name: 'chat' })).id;
 
-  exporter = start('exporter');
-  api = start('api');
-  const jobs = start('jobs');
-  const directory = await mkdtemp(join(tmpdir(), 'observability-analytics-'));
-  stops.push(() => rm(directory, { recursive: true, force: true }));
-  const configuration = await deriveConfiguration({ ports, directory, webhookToken: testIdentity.webhookToken, speedUp });
-  run(startAlertmanager(requireTool('alertmanager'), configuration, { port: ports.alertmanager }));
-  run(startPrometheus(requireTool('prometheus'), configuration, { port: ports.prometheus, args: ['--rules.alert.resend-delay=2s'] }));
+  services = await startMonitoredServices({ database, speedUp });
+  stops.push(() => services.stop());
   demoPage = await startDemoPage(0);
   stops.push(() => demoPage.stop());
   browser = await startBrowser();
   stops.push(() => browser.close());
-  await Promise.all([exporter, api, jobs].map((service) => waitUntilReady(service)));
 }, 60_000);
 
 afterAll(async () => {
   for (const stop of stops.splice(0).toReversed()) await stop();
 }, 60_000);
-
-function start(name: 'exporter' | 'api' | 'jobs'): ServiceProcess {
-  const service = startServiceProcess(name, { database, ports });
-  stops.push(() => service.stop());
-  return service;
-}
-
-function run(program: RunningProgram): void {
-  stops.push(() => program.stop());
-}
 
 /** Opens the page as a visitor who comes from somewhere, and uses its buttons. */
 async function visit(
@@ -79,7 +51,7 @@ async function visit(
   { from, click }: { from: { query?: string; referer?: string }; click: string[] },
 ): Promise<Page> {
   const page = await context.newPage();
-  const url = demoPage.urlOf({ exporterUrl: exporter.url, siteId, chatbotId });
+  const url = demoPage.urlOf({ exporterUrl: services.exporter.url, siteId, chatbotId });
   await page.goto(`${url}${from.query ?? ''}`, from.referer === undefined ? {} : { referer: from.referer });
   await page.getByText('is ready').waitFor();
   for (const button of click) await page.getByRole('button', { name: button }).click();
@@ -93,7 +65,7 @@ const stored = (count: number): Promise<unknown> =>
 
 /** Sends a body of a visitor once more. */
 async function repeat(body: string, headers: Record<string, string>): Promise<number> {
-  const response = await fetch(`${exporter.url}/widget/analytics`, {
+  const response = await fetch(`${services.exporter.url}/widget/analytics`, {
     method: 'POST',
     headers: { 'content-type': 'text/plain;charset=UTF-8', 'user-agent': desktopUserAgent, ...headers },
     body,
@@ -104,7 +76,7 @@ async function repeat(body: string, headers: Record<string, string>): Promise<nu
 /** Of two days: the test may run over midnight. */
 async function ask(question: string, parameters: Record<string, string> = {}): Promise<Record<string, unknown>> {
   const query = new URLSearchParams({ ...(['active', 'sessions'].includes(question) ? {} : { days: '2' }), ...parameters });
-  const response = await fetch(`${api.url}/api/analytics/widget/${chatbotId}/${question}?${query.toString()}`, {
+  const response = await fetch(`${services.api.url}/api/analytics/widget/${chatbotId}/${question}?${query.toString()}`, {
     headers: { authorization: `Bearer ${await portalToken('acme')}` },
   });
   expect(response.status, question).toBe(200);
@@ -117,7 +89,7 @@ async function waitForValues(expected: Record<string, number>, within: number): 
     Object.fromEntries(
       await Promise.all(
         Object.keys(expected).map(
-          async (expression) => [expression, (await prometheusApi(ports.prometheus).query(expression)).samples[0]?.value] as const,
+          async (expression) => [expression, (await services.prometheus.query(expression)).samples[0]?.value] as const,
         ),
       ),
     );
@@ -334,7 +306,7 @@ async function grafanaAgrees(counted: Awaited<ReturnType<typeof recount>>): Prom
     const panel = panelsOf(dashboard).find((candidate) => candidate.title === title);
     if (panel === undefined) throw new Error(`the dashboard has no panel ${title}: name the one that took its place`);
     const [query] = sentQueries(panel, dashboard, { scrapeSeconds: 15, chosen: { org: 'acme' } });
-    return (await prometheusApi(ports.prometheus).query(query?.expression ?? '')).samples[0]?.value;
+    return (await services.prometheus.query(query?.expression ?? '')).samples[0]?.value;
   };
   const figures = {
     'Active sessions': 3,

@@ -1,21 +1,14 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createChatbot } from '../../jobs/provisioning.ts';
 import { startDemoPage, type DemoPage } from '../../local/demo-page.ts';
-import { deriveConfiguration, startAlertmanager, startPrometheus } from '../../local/prometheus.ts';
-import type { RunningProgram } from '../../local/processes.ts';
 import { startBrowser } from '../support/browser.ts';
 import { panelsOf, readDashboards } from '../support/dashboard-files.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { sentQueries } from '../support/grafana-queries.ts';
-import { prometheusApi, type Sample } from '../support/prometheus-api.ts';
-import { restartPort } from '../support/restart-port.ts';
-import { servicePorts, startServiceProcess, waitUntilReady, type ServicePorts, type ServiceProcess } from '../support/service-process.ts';
-import { adminToken, insertOrganization, portalToken, scrape, testIdentity } from '../support/services.ts';
-import { requireTool } from '../support/tools.ts';
+import type { Sample } from '../support/prometheus-api.ts';
+import { adminToken, insertOrganization, portalToken, scrape } from '../support/services.ts';
+import { startMonitoredServices, type MonitoredServices } from '../support/monitored-services.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 /**
@@ -33,9 +26,7 @@ const slackSeconds = 5;
 const refreshSeconds = 15;
 
 let database: TestDatabase;
-let ports: ServicePorts & { prometheus: number; alertmanager: number };
-let exporter: ServiceProcess;
-let api: ServiceProcess;
+let services: MonitoredServices;
 let browser: Browser;
 let demoPage: DemoPage;
 let siteId: string;
@@ -45,45 +36,27 @@ const stops: (() => Promise<unknown>)[] = [];
 beforeAll(async () => {
   database = await createTestDatabase();
   stops.push(() => database.drop());
-  ports = { ...(await servicePorts()), prometheus: await restartPort(), alertmanager: await restartPort() };
   ({ siteId } = await insertOrganization(database, { key: 'acme', columns: { allow_localhost: true } }));
   chatbotId = (await createChatbot(database.db, { orgKey: 'acme', name: 'chat' })).id;
   await insertOrganization(database, { key: 'other' });
   await createChatbot(database.db, { orgKey: 'other', name: 'chat' });
 
-  exporter = start('exporter');
-  api = start('api');
-  const jobs = start('jobs');
-  const directory = await mkdtemp(join(tmpdir(), 'observability-performance-'));
-  stops.push(() => rm(directory, { recursive: true, force: true }));
-  const configuration = await deriveConfiguration({ ports, directory, webhookToken: testIdentity.webhookToken, speedUp });
-  run(startAlertmanager(requireTool('alertmanager'), configuration, { port: ports.alertmanager }));
-  run(startPrometheus(requireTool('prometheus'), configuration, { port: ports.prometheus, args: ['--rules.alert.resend-delay=2s'] }));
+  services = await startMonitoredServices({ database, speedUp, environment: { MONITORING_CACHE_TTL_MS: '0' } });
+  stops.push(() => services.stop());
   demoPage = await startDemoPage(0);
   stops.push(() => demoPage.stop());
   browser = await startBrowser();
   stops.push(() => browser.close());
-  await Promise.all([exporter, api, jobs].map((service) => waitUntilReady(service)));
 }, 60_000);
 
 afterAll(async () => {
   for (const stop of stops.splice(0).toReversed()) await stop();
 }, 60_000);
 
-function start(name: 'exporter' | 'api' | 'jobs'): ServiceProcess {
-  const service = startServiceProcess(name, { database, ports, environment: { MONITORING_CACHE_TTL_MS: '0' } });
-  stops.push(() => service.stop());
-  return service;
-}
-
-function run(program: RunningProgram): void {
-  stops.push(() => program.stop());
-}
-
 /** A visitor who says something six times a second, with the button of this id. */
 async function openPage(): Promise<Page> {
   const page = await browser.newPage();
-  await page.goto(demoPage.urlOf({ exporterUrl: exporter.url, siteId, chatbotId }));
+  await page.goto(demoPage.urlOf({ exporterUrl: services.exporter.url, siteId, chatbotId }));
   await page.waitForFunction('typeof wobs.trackRender === "function"');
   await page.getByText('is ready').waitFor();
   // Nothing is scrolled: only renders shall be slow. The page is asked to say something from inside: a test that is held up must not slow it down.
@@ -101,7 +74,7 @@ interface Monitoring {
 }
 
 async function ask(token: string): Promise<Monitoring> {
-  const response = await fetch(`${api.url}/api/monitoring/widget`, { headers: { authorization: `Bearer ${token}` } });
+  const response = await fetch(`${services.api.url}/api/monitoring/widget`, { headers: { authorization: `Bearer ${token}` } });
   expect(response.status).toBe(200);
   return (await response.json()) as Monitoring;
 }
@@ -109,13 +82,13 @@ const activeAlerts = async (org: string): Promise<Record<string, unknown>[]> => 
 
 /** As the exporter shows them to Prometheus: all renders of the organization, and those over 16 ms. */
 async function shownRenders(): Promise<{ all: number; slow: number }> {
-  const { value } = await scrape(exporter.metricsUrl, '/metrics/orgs');
+  const { value } = await scrape(services.exporter.metricsUrl, '/metrics/orgs');
   const series = (suffix: string): number => value(`widget_client_org_render_duration_seconds_${suffix}`) ?? 0;
   const all = series('count{org="acme"}');
   return { all, slow: all - series('bucket{org="acme",le="0.016"}') };
 }
 
-const askPrometheus = async (expression: string): Promise<Sample[]> => (await prometheusApi(ports.prometheus).query(expression)).samples;
+const askPrometheus = async (expression: string): Promise<Sample[]> => (await services.prometheus.query(expression)).samples;
 
 test(
   'a page that renders slowly raises the alert for that and no other, which is among the active ones in time and leaves when the page is quick again',

@@ -1,23 +1,16 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setInterval as every } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { deriveConfiguration, startAlertmanager, startPrometheus } from '../../local/prometheus.ts';
-import { checkout, type RunningProgram } from '../../local/processes.ts';
+import { checkout } from '../../local/processes.ts';
 import { startWooCommerceStandIn, type WooCommerceStandIn } from '../../local/woocommerce-stand-in.ts';
 import { setCustomerConfig } from '../../jobs/provisioning.ts';
 import { createTracker, trackAll, trackOperation, type Tracker, type TrackerOptions } from '../../sdk/operations/index.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { createTenants, type Tenant } from '../support/message-load.ts';
-import { prometheusApi } from '../support/prometheus-api.ts';
-import { restartPort } from '../support/restart-port.ts';
-import { servicePorts, startServiceProcess, waitUntilReady, type ServicePorts, type ServiceProcess } from '../support/service-process.ts';
-import { portalToken, testEnvironment, testIdentity } from '../support/services.ts';
-import { requireTool } from '../support/tools.ts';
+import { portalToken, testEnvironment } from '../support/services.ts';
+import { startMonitoredServices, type MonitoredServices } from '../support/monitored-services.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 /**
@@ -30,9 +23,7 @@ const domain = 'shop.example';
 const settings = { CONFIG_ENCRYPTION_KEY: randomBytes(32).toString('base64'), WOOCOMMERCE_ALLOW_PRIVATE_HOSTS: 'true' };
 
 let database: TestDatabase;
-let ports: ServicePorts & { prometheus: number; alertmanager: number };
-let exporter: ServiceProcess;
-let api: ServiceProcess;
+let services: MonitoredServices;
 let acme: Tenant;
 let standIn: WooCommerceStandIn;
 const stops: (() => Promise<unknown>)[] = [];
@@ -40,7 +31,6 @@ const stops: (() => Promise<unknown>)[] = [];
 beforeAll(async () => {
   database = await createTestDatabase();
   stops.push(() => database.drop());
-  ports = { ...(await servicePorts()), prometheus: await restartPort(), alertmanager: await restartPort() };
   standIn = await startWooCommerceStandIn();
   stops.push(() => standIn.close());
   [acme] = (await createTenants(database.db, ['acme'])) as [Tenant];
@@ -52,33 +42,16 @@ beforeAll(async () => {
     encryptionKey: Buffer.from(settings.CONFIG_ENCRYPTION_KEY, 'base64'),
   });
 
-  exporter = start('exporter');
-  api = start('api');
-  const jobs = start('jobs');
-  const directory = await mkdtemp(join(tmpdir(), 'observability-woocommerce-'));
-  stops.push(() => rm(directory, { recursive: true, force: true }));
-  const configuration = await deriveConfiguration({ ports, directory, webhookToken: testIdentity.webhookToken, speedUp });
-  run(startAlertmanager(requireTool('alertmanager'), configuration, { port: ports.alertmanager }));
-  run(startPrometheus(requireTool('prometheus'), configuration, { port: ports.prometheus, args: ['--rules.alert.resend-delay=2s'] }));
-  await Promise.all([exporter, api, jobs].map((service) => waitUntilReady(service)));
+  services = await startMonitoredServices({ database, speedUp, environment: settings });
+  stops.push(() => services.stop());
 }, 60_000);
 
 afterAll(async () => {
   for (const stop of stops.splice(0).toReversed()) await stop();
 }, 60_000);
 
-function start(name: 'exporter' | 'api' | 'jobs'): ServiceProcess {
-  const service = startServiceProcess(name, { database, ports, environment: settings });
-  stops.push(() => service.stop());
-  return service;
-}
-
-function run(program: RunningProgram): void {
-  stops.push(() => program.stop());
-}
-
 function track(options: Partial<TrackerOptions> = {}): Tracker {
-  const tracker = createTracker({ url: exporter.url, ingestKey: acme.ingestKey, flushMs: 100, ...options });
+  const tracker = createTracker({ url: services.exporter.url, ingestKey: acme.ingestKey, flushMs: 100, ...options });
   stops.push(() => tracker.close(1000));
   return tracker;
 }
@@ -104,7 +77,7 @@ async function runJobNow(job: string): Promise<void> {
 
 /** Until an expression that has one series has this value. */
 async function waitForValue(expression: string, expected: number, within: number): Promise<void> {
-  await waitUntil(async () => (await prometheusApi(ports.prometheus).query(expression)).samples[0]?.value === expected, {
+  await waitUntil(async () => (await services.prometheus.query(expression)).samples[0]?.value === expected, {
     within,
     what: `${expression} == ${expected} in Prometheus`,
   });
@@ -130,7 +103,7 @@ function waitForAlert(alertname: string, isRight: (row: AlertRow) => boolean, wi
 }
 
 async function ask(path: string): Promise<unknown> {
-  const response = await fetch(`${api.url}${path}`, { headers: { authorization: `Bearer ${await portalToken(acme.key)}` } });
+  const response = await fetch(`${services.api.url}${path}`, { headers: { authorization: `Bearer ${await portalToken(acme.key)}` } });
   return response.json();
 }
 
@@ -261,12 +234,11 @@ test(
   { timeout: 90_000 },
   async () => {
     const tracker = track({ maxQueue: 50 });
-    exporter.signal('SIGKILL');
-    await exporter.ended;
+    services.exporter.signal('SIGKILL');
+    await services.exporter.ended;
     await perform(tracker, 'killed.example', 80);
     await waitUntil(() => tracker.stats().queued === 50, { within: 5000, what: 'a full queue' });
-    exporter = start('exporter');
-    await waitUntilReady(exporter);
+    await services.restartExporter();
     await waitUntil(() => tracker.stats().queued === 0, { within: 45_000, what: 'an empty queue' });
     expect(tracker.stats()).toMatchObject({ recorded: 80, sent: 50, dropped: { queueFull: 30, refused: 0, rejected: 0, closed: 0 } });
     expect(await storedCalls('killed.example')).toEqual(callsFrom(31, 80));
