@@ -1,4 +1,5 @@
-import { countEndedSessions, moveStatsWatermark, rebuildDay, type RawRetention } from '../features/widget-analytics/rollup.ts';
+import { countEndedSessions } from '../features/widget-analytics/open-rollup.ts';
+import { moveStatsWatermark, rebuildDay, type RawRetention } from '../features/widget-analytics/rollup.ts';
 import { addDays, utcDayOf } from '../platform/time/utc-day.ts';
 import type { Bench, BenchContext } from './support/bench.ts';
 import type { BenchDatabase } from './support/cluster.ts';

@@ -5,9 +5,9 @@ import { dropExpiredPartitions, type Partition, type PartitionedTable } from '..
 import type { Queryable } from '../../platform/postgres/pool.ts';
 import { utcDayOf } from '../../platform/time/utc-day.ts';
 import { fleetMetrics } from './metrics.ts';
+import { countEndedSessions } from './open-rollup.ts';
 import {
   moveStatsWatermark,
-  countEndedSessions,
   readDaysToRebuild,
   readDirtyDays,
   rebuildDay,

@@ -4,12 +4,11 @@ import {
   dimensionFigures,
   eventNameFigures,
   eventSessionGapFigures,
-  readStatsWatermark,
   sessionFigures,
   uncountedSessions,
   useNestedLoops,
-  type ChatbotKey,
-} from './rollup.ts';
+} from './figures-queries.ts';
+import { readStatsWatermark, type ChatbotKey } from './rollup.ts';
 
 /**
  * Days of one chatbot, both included. Those before `liveFrom` are read from daily statistics. Of the others, sessions that have ended are in
@@ -30,7 +29,7 @@ export async function statsWindow(db: Queryable, chatbot: ChatbotKey, { now, day
   return { orgId: chatbot.orgId, chatbotId: chatbot.chatbotId, first, last, liveFrom: afterWatermark < last ? afterWatermark : last };
 }
 
-/** $1 to $4 as the figures of days in rollup.ts take them, for the live days; $5 is the first day of all. */
+/** $1 to $4 as the figures of days take them, for the live days; $5 is the first day of all. */
 const parametersOf = ({ orgId, chatbotId, first, last, liveFrom }: StatsWindow): unknown[] => [orgId, chatbotId, liveFrom, last, first];
 
 const closedDaysOf = (row: string): string =>

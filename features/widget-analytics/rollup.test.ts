@@ -13,10 +13,10 @@ import {
   type EventRow,
   type SessionRow,
 } from '../../test/support/widget-rows.ts';
+import { countEndedSessions } from './open-rollup.ts';
 import { readDayTotals, readDistinctVisitors, readSessionTotals, readTopEvents, readTopValues, statsWindow } from './queries.ts';
 import {
   moveStatsWatermark,
-  countEndedSessions,
   readDaysToRebuild,
   readDirtyDays,
   readStatsWatermark,

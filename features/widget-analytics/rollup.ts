@@ -1,6 +1,20 @@
 import { readKeptDays } from '../../platform/postgres/partitions.ts';
 import type { Pool, Queryable } from '../../platform/postgres/pool.ts';
 import { addDays, type UtcDay } from '../../platform/time/utc-day.ts';
+import {
+  daysOfOneSession,
+  dimensionFigures,
+  eventNameFigures,
+  eventSessionGapFigures,
+  eventsOfDays,
+  sessionFigures,
+  sessionsOfDays,
+  startOf,
+  uncountedConditions,
+  useNestedLoops,
+  visitorGapFigures,
+  visitorsOfDays,
+} from './figures-queries.ts';
 
 /** Row of rollup_watermarks: the last closed day whose statistics are complete. */
 export const statsWatermark = 'widget_daily_stats';
@@ -37,127 +51,6 @@ export interface RawRetention {
  * nothing was changed.
  */
 export type RebuildOutcome = 'written' | 'empty' | 'skipped';
-
-// Figures of days from raw rows: what the rollup stores of closed days, and what reads take of the days after the watermark, so that no
-// number can change when it moves. Of the organization $1 and its chatbot $2, from the day $3 to the day $4, both included. Those of sessions
-// are of all of a day, or of a part of them.
-
-const startOf = (day: string): string => `(${day})::timestamp at time zone 'UTC'`;
-const conditionsOfDays = `sessions.org_id = $1 and sessions.chatbot_id = $2
-  and sessions.started_at >= ${startOf('$3::date')} and sessions.started_at < ${startOf('$4::date + 1')}`;
-const uncountedConditions = `${conditionsOfDays} and not sessions.in_daily_stats`;
-const sessionsOfDays = `widget_sessions sessions where ${conditionsOfDays}`;
-/** Those that no stored figure contains yet: sessions that still go on, and those that ended a moment ago. */
-export const uncountedSessions = `widget_sessions sessions where ${uncountedConditions}`;
-const startDay = `(sessions.started_at at time zone 'UTC')::date`;
-const eventsOfDays = `widget_events events
-  where events.org_id = $1 and events.chatbot_id = $2 and events.event_date between $3::date and $4::date`;
-
-/** Sums over the sessions that started on a day; a day without sessions has no row. */
-export const sessionFigures = (sessions: string): string => `
-  select
-    ${startDay} as stat_date,
-    count(*)::integer as total_sessions,
-    (count(*) filter (where sessions.had_conversation))::integer as total_conversations,
-    sum(sessions.messages_sent)::integer as total_messages_sent,
-    sum(sessions.messages_received)::integer as total_messages_received,
-    coalesce(sum(sessions.duration_seconds), 0)::bigint as duration_sum_seconds,
-    count(sessions.duration_seconds)::integer as duration_count,
-    sum(sessions.widget_opened_count)::integer as widget_opens,
-    sum(sessions.response_time_sum_ms)::bigint as response_time_sum_ms,
-    sum(sessions.response_time_count)::bigint as response_time_count,
-    (count(*) filter (where sessions.device_type = 'desktop'))::integer as desktop_sessions,
-    (count(*) filter (where sessions.device_type = 'mobile'))::integer as mobile_sessions,
-    (count(*) filter (where sessions.device_type = 'tablet'))::integer as tablet_sessions
-  from ${sessions}
-  group by 1`;
-
-/** scheme://userinfo@HOST:port and then a path or nothing: as a browser writes it, or what somebody made up. */
-const hostOfReferrer = String.raw`substring(
-  sessions.referrer from '^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#\\]*@)?([^][/?#@:\\<>|^\s%]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?(?:[/?#\\]|$)')`;
-
-/** Longer ones are in no DNS, and could not be indexed. */
-const longestHost = 253;
-const longestValue = 255;
-
-const dimensionValues: Readonly<Record<string, string>> = {
-  utm_source: `left(sessions.utm_source, ${longestValue})`,
-  // `offset 0` has the host looked for once for each session.
-  referrer: `case when sessions.referrer <> '' then (
-    select case when length(named.host) <= ${longestHost} then named.host else 'direct' end
-    from (select lower(${hostOfReferrer} collate "C") as host offset 0) named
-  ) end`,
-  browser: `left(coalesce(sessions.browser_name, 'unknown'), ${longestValue})`,
-  os: `left(coalesce(sessions.os_name, 'unknown'), ${longestValue})`,
-  device: 'sessions.device_type',
-};
-
-/** Sessions by what they came from and with: dimension, value, sessions. A null source or referrer is in no list. */
-export const dimensionFigures = (sessions: string): string => `
-  select described.stat_date, described.dimension, described.value, count(*)::integer as sessions
-  from (
-    ${Object.entries(dimensionValues)
-      .map(([dimension, value]) => `select ${startDay} as stat_date, '${dimension}' as dimension, ${value} as value from ${sessions}`)
-      .join(' union all ')}
-  ) described
-  where described.value is not null
-  group by 1, 2, 3`;
-
-/** Events by name. */
-export const eventNameFigures = `
-  select events.event_date as stat_date, events.event_name, count(*)::bigint as event_count
-  from ${eventsOfDays}
-  group by 1, 2`;
-
-/** Distinct visitors: those of the sessions that started on a day. */
-const visitorsOfDays = `
-  select distinct ${startDay} as stat_date, sessions.anonymous_id
-  from ${sessionsOfDays} and sessions.anonymous_id is not null`;
-
-/**
- * Distinct sessions with an event, by the day before on which they had one too. A session lasts a day at most and its events arrive up to
- * a day late, or five minutes early: the days between its first and its last event are three at most.
- */
-export const eventSessionGapFigures = `
-  with seen as materialized (
-    select distinct events.event_date as stat_date, events.event_name, events.session_id, events.session_started_at
-    from ${eventsOfDays}
-  ),
-  before as (
-    select seen.stat_date, seen.event_name, seen.session_id, seen.session_started_at, max(earlier.event_date) as prev_date
-    from seen join widget_events earlier
-      on earlier.event_name = seen.event_name and earlier.session_id = seen.session_id
-        and earlier.session_started_at = seen.session_started_at and earlier.event_date < seen.stat_date
-    where earlier.org_id = $1 and earlier.chatbot_id = $2
-      and earlier.event_date between $3::date - 3 and $4::date - 1
-      and earlier.session_started_at >= ${startOf('$3::date')} - interval '25 hours'
-    group by seen.stat_date, seen.event_name, seen.session_id, seen.session_started_at
-  )
-  select seen.stat_date, seen.event_name, before.prev_date, count(*)::integer as sessions
-  from seen left join before using (stat_date, event_name, session_id, session_started_at)
-  group by 1, 2, 3`;
-const daysOfOneSession = 3;
-
-/** Distinct visitors of closed days, by the day before on which they were seen. */
-const visitorGapFigures = `
-  select visitors.stat_date, before.prev_date, count(*)::integer as visitors
-  from widget_daily_visitors visitors
-    cross join lateral (
-      select max(earlier.stat_date) as prev_date
-      from widget_daily_visitors earlier
-      where earlier.org_id = visitors.org_id and earlier.chatbot_id = visitors.chatbot_id
-        and earlier.anonymous_id = visitors.anonymous_id and earlier.stat_date < visitors.stat_date
-    ) before
-  where visitors.org_id = $1 and visitors.chatbot_id = $2 and visitors.stat_date between $3::date and $4::date
-  group by 1, 2`;
-
-/**
- * For the rest of the transaction. Organization and chatbot are not independent, so the planner takes a chatbot for far smaller than it is:
- * it would join the rows of days one by one, which takes minutes where hashing takes a second.
- */
-export async function useNestedLoops(db: Queryable, setting: 'on' | 'off'): Promise<void> {
-  await db.query(`select set_config('enable_nestloop', $1, true)`, [setting]);
-}
 
 /** The oldest day that retention leaves whole; older ones are never rebuilt. */
 export function oldestRebuildableDay({ today, eventsRetentionDays, sessionsRetentionDays }: RawRetention): UtcDay {
@@ -197,95 +90,6 @@ async function markCounted(db: Queryable, [orgId, chatbotId, day]: DayKey): Prom
     chatbotId,
     day,
   ]);
-}
-
-/**
- * Adds the sessions that have ended on days after the watermark to what is stored of these days: nothing changes them any more, so reads need
- * only the others from raw rows. Answers how many. Source: docs/decisions/0017.
- */
-export async function countEndedSessions(pool: Pool, { signal }: { signal: AbortSignal }): Promise<number> {
-  let counted = 0;
-  for (const { orgId, chatbotId, day } of await readUncountedDays(pool)) {
-    signal.throwIfAborted();
-    counted += await pool.transaction(async (db) => {
-      await lockChatbot(db, chatbotId);
-      const added = await addEndedSessions(db, [orgId, chatbotId, day]);
-      for (const later of added.laterDays) await replaceCounts(db, visitorGapCounts, [orgId, chatbotId, later]);
-      return added.sessions;
-    });
-  }
-  return counted;
-}
-
-/** Chatbots and days after the watermark that have sessions to count. */
-async function readUncountedDays(db: Queryable): Promise<ChatbotDay[]> {
-  const { rows } = await db.query<{ org_id: number; chatbot_id: string; day: UtcDay }>(
-    `select distinct sessions.org_id, sessions.chatbot_id, ${startDay} as day
-     from widget_sessions sessions
-     where not sessions.in_daily_stats and sessions.ended_at is not null
-       and sessions.started_at >= coalesce(
-         (select ${startOf('watermarks.through_date + 1')} from rollup_watermarks watermarks where watermarks.name = $1), '-infinity')
-     order by 1, 2, 3`,
-    [statsWatermark],
-  );
-  return rows.map((row) => ({ orgId: row.org_id, chatbotId: row.chatbot_id, day: row.day }));
-}
-
-const openSums = [
-  'total_sessions',
-  'total_conversations',
-  'total_messages_sent',
-  'total_messages_received',
-  'duration_sum_seconds',
-  'duration_count',
-] as const;
-
-/** In one statement: whatever it marks it adds. Days on which its visitors were seen later have other gaps then. */
-async function addEndedSessions(db: Queryable, [orgId, chatbotId, day]: DayKey): Promise<{ sessions: number; laterDays: UtcDay[] }> {
-  const { rows } = await db.query<{ sessions: number; later_days: UtcDay[] }>(
-    `with counted as (
-       update widget_sessions sessions set in_daily_stats = true
-       where ${uncountedConditions} and sessions.ended_at is not null
-       returning sessions.*
-     ),
-     sums as (
-       insert into widget_open_stats as stored (org_id, chatbot_id, stat_date, ${openSums.join(', ')})
-       select $1, $2, figures.stat_date, ${openSums.map((sum) => `figures.${sum}`).join(', ')} from (${sessionFigures('counted sessions')}) figures
-       on conflict (org_id, chatbot_id, stat_date) do update set
-         ${openSums.map((sum) => `${sum} = stored.${sum} + excluded.${sum}`).join(', ')}
-     ),
-     dimensions as (
-       insert into widget_daily_dimensions as stored (org_id, chatbot_id, stat_date, dimension, value, sessions)
-       select $1, $2, figures.stat_date, figures.dimension, figures.value, figures.sessions from (${dimensionFigures('counted sessions')}) figures
-       on conflict (org_id, chatbot_id, stat_date, dimension, value) do update set sessions = stored.sessions + excluded.sessions
-     ),
-     visitors as (
-       insert into widget_daily_visitors as stored (org_id, chatbot_id, stat_date, anonymous_id)
-       select distinct $1::bigint, $2::uuid, $3::date, counted.anonymous_id from counted where counted.anonymous_id is not null
-       on conflict (org_id, chatbot_id, stat_date, anonymous_id) do nothing
-       returning stored.anonymous_id
-     ),
-     neighbours as (
-       select
-         (select max(earlier.stat_date) from widget_daily_visitors earlier
-          where earlier.org_id = $1 and earlier.chatbot_id = $2 and earlier.anonymous_id = visitors.anonymous_id
-            and earlier.stat_date < $3::date) as prev_date,
-         (select min(later.stat_date) from widget_daily_visitors later
-          where later.org_id = $1 and later.chatbot_id = $2 and later.anonymous_id = visitors.anonymous_id
-            and later.stat_date > $3::date) as next_date
-       from visitors
-     ),
-     gaps as (
-       insert into widget_visitor_gaps as stored (org_id, chatbot_id, stat_date, prev_date, visitors)
-       select $1, $2, $3::date, neighbours.prev_date, count(*)::integer from neighbours group by neighbours.prev_date
-       on conflict (org_id, chatbot_id, stat_date, prev_date) do update set visitors = stored.visitors + excluded.visitors
-     )
-     select
-       (select count(*) from counted) as sessions,
-       array(select distinct neighbours.next_date from neighbours where neighbours.next_date is not null order by 1) as later_days`,
-    [orgId, chatbotId, day, day],
-  );
-  return { sessions: rows[0]?.sessions ?? 0, laterDays: rows[0]?.later_days ?? [] };
 }
 
 /** Rebuilds one day of every chatbot that has raw rows or statistics on it; answers how many rows of widget_daily_stats were written. */
@@ -359,10 +163,10 @@ export async function removeDirtyDay(db: Queryable, { orgId, chatbotId, day, mar
   );
 }
 
-type DayKey = [orgId: number, chatbotId: string, day: UtcDay];
+export type DayKey = [orgId: number, chatbotId: string, day: UtcDay];
 
 /** Rebuilds of neighbouring days change the same gaps. Waiting for another one is no reason to give up soon. */
-async function lockChatbot(db: Queryable, chatbotId: string): Promise<void> {
+export async function lockChatbot(db: Queryable, chatbotId: string): Promise<void> {
   await db.query(`select set_config('lock_timeout', '120s', true), set_config('work_mem', '64MB', true)`);
   await db.query(`select pg_advisory_xact_lock(hashtextextended('widget_daily_stats ' || $1, 0))`, [chatbotId]);
 }
@@ -395,7 +199,7 @@ async function readChatbotsOfDay(db: Queryable, day: UtcDay): Promise<ChatbotKey
 }
 
 /** A table that counts something by day and further keys, and where its rows come from. */
-interface DailyCounts {
+export interface DailyCounts {
   table: string;
   keys: readonly string[];
   counted: string;
@@ -420,7 +224,7 @@ const eventSessionGapCounts: DailyCounts = {
   counted: 'sessions',
   figures: eventSessionGapFigures,
 };
-const visitorGapCounts: DailyCounts = {
+export const visitorGapCounts: DailyCounts = {
   table: 'widget_visitor_gaps',
   keys: ['prev_date'],
   counted: 'visitors',
@@ -428,7 +232,7 @@ const visitorGapCounts: DailyCounts = {
 };
 
 /** Makes the rows of a day what they should be; those that are right already are not touched. */
-async function replaceCounts(
+export async function replaceCounts(
   db: Queryable,
   { table, keys, counted, figures }: DailyCounts,
   [orgId, chatbotId, day]: DayKey,
