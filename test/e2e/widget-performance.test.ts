@@ -38,6 +38,11 @@ beforeAll(async () => {
   stops.push(() => database.drop());
   ({ siteId } = await insertOrganization(database, { key: 'acme', columns: { allow_localhost: true } }));
   chatbotId = (await createChatbot(database.db, { orgKey: 'acme', name: 'chat' })).id;
+  // Slow from the beginning: a baseline that is captured while the page is quick, which takes a full minute, would say that it got slower as well.
+  await database.query(
+    `insert into widget_performance_baselines (org_id, render_avg_ms, sample_count, captured_at, captured_by)
+     select organizations.id, 250, 100, now(), 'sub' from organizations where organizations.key = 'acme'`,
+  );
   await insertOrganization(database, { key: 'other' });
   await createChatbot(database.db, { orgKey: 'other', name: 'chat' });
 
