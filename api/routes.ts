@@ -1,3 +1,4 @@
+import { marketingAuditActions, marketingReadRoutes } from '../features/marketing/read-routes.ts';
 import { widgetAnalyticsAuditActions, widgetAnalyticsReadRoutes } from '../features/widget-analytics/read-routes.ts';
 import { widgetHealthAuditActions, widgetHealthReadRoutes } from '../features/widget-health/read-routes.ts';
 import { widgetPerformanceAuditActions, widgetPerformanceReadRoutes } from '../features/widget-performance/read-routes.ts';
@@ -11,6 +12,7 @@ export const apiSlices: readonly ((deps: ApiDeps) => Route[])[] = [
   woocommerceReadRoutes,
   widgetAnalyticsReadRoutes,
   widgetPerformanceReadRoutes,
+  marketingReadRoutes,
 ];
 
 /** Audit actions of every slice, so that their failure counters exist from the start. */
@@ -19,4 +21,5 @@ export const auditActions: readonly string[] = [
   ...woocommerceAuditActions,
   ...widgetAnalyticsAuditActions,
   ...widgetPerformanceAuditActions,
+  ...marketingAuditActions,
 ];

@@ -1,3 +1,4 @@
+import { marketingIngest } from '../features/marketing/ingest-routes.ts';
 import { widgetAnalyticsIngest } from '../features/widget-analytics/ingest-routes.ts';
 import { widgetHealthIngest } from '../features/widget-health/ingest-routes.ts';
 import { widgetPerformanceIngest } from '../features/widget-performance/ingest-routes.ts';
@@ -13,5 +14,6 @@ export const exporterSlices: readonly ((deps: ExporterDeps) => ExporterSlice)[] 
   widgetAnalyticsIngest,
   widgetPerformanceIngest,
   woocommerceIngest,
+  marketingIngest,
   browserSdk,
 ];

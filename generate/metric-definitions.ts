@@ -9,9 +9,11 @@ export const stackDefinitions: readonly MetricDefinition[] = [...Object.values(s
 /** What a slice exports: every definition in the groups of its metrics.ts, which come in the order of their names. */
 export async function featureDefinitions(feature: FeatureName): Promise<MetricDefinition[]> {
   const groups = (await import(`../features/${feature}/metrics.ts`)) as Record<string, unknown>;
-  return Object.values(groups).flatMap((group) =>
-    typeof group === 'object' && group !== null ? Object.values(group).filter(isDefinition) : [],
-  );
+  // Node.js sorts the names of a module's exports, other loaders do not.
+  return Object.keys(groups)
+    .toSorted()
+    .map((name) => groups[name])
+    .flatMap((group) => (typeof group === 'object' && group !== null ? Object.values(group).filter(isDefinition) : []));
 }
 
 /** Every metric that a process exports, apart from the client library's own `process_*` and `nodejs_*`. */

@@ -25,7 +25,7 @@ them: \`_seconds\` is a duration, \`_timestamp_seconds\` a moment as Unix time; 
 exports the default series \`process_*\` and \`nodejs_*\`.
 `;
 
-const fleetIntroduction = 'On `/metrics` of the exporter.';
+const fleetIntroduction = 'On `/metrics` of the exporter, or of the service that is named.';
 
 const organizationIntroduction = `On \`/metrics/orgs\` of the exporter. \`org\` is the organization's key. At most \`ORG_SERIES_MAX_ORGS\` active organizations have series, those
 with the smallest ids; all others are folded into \`org="__overflow__"\`, which has counters and histograms only. Its sum runs over a
@@ -44,7 +44,9 @@ export const metricsPage: Generator = async () => {
     const ofOrganizations = definitions.filter(({ labels }) => 'org' in labels);
     const ofFleet = definitions.filter((definition) => !ofOrganizations.includes(definition));
     sections.push(section(`${feature}, fleet-wide`, fleetIntroduction, ofFleet, use));
-    sections.push(section(`${feature}, per organization`, organizationIntroduction, ofOrganizations, use));
+    if (ofOrganizations.length > 0) {
+      sections.push(section(`${feature}, per organization`, organizationIntroduction, ofOrganizations, use));
+    }
   }
   sections.push(section('The stack itself', stackIntroduction, stackDefinitions, use, { withServices: true }));
   return [{ path: 'docs/metrics.md', text: sections.join('\n') }];
@@ -59,7 +61,9 @@ function section(
 ): string {
   const rows = definitions.map((definition) => [
     `\`${definition.name}\``,
-    [definition.type, definition.source, ...(withServices ? [definition.services.join(', ')] : [])].join('<br>'),
+    [definition.type, definition.source, ...(withServices || !isOfExporter(definition) ? [definition.services.join(', ')] : [])].join(
+      '<br>',
+    ),
     labelsCell(definition),
     meaningCell(definition),
     useCell(use(definition)),
@@ -67,6 +71,8 @@ function section(
   const heading = ['Name', withServices ? 'Type, source, services' : 'Type, source', 'Labels', 'Meaning', 'Used by'];
   return `## ${title}\n\n${text}\n\n${[heading, heading.map(() => '---'), ...rows].map(tableRow).join('\n')}\n`;
 }
+
+const isOfExporter = ({ services }: MetricDefinition): boolean => services.every((service) => service === 'exporter');
 
 function labelsCell({ labels }: MetricDefinition): string {
   const lines = Object.entries(labels).map(([label, values]) =>

@@ -21,6 +21,7 @@ const environment = {
   API_PORT: '0',
   API_METRICS_PORT: '0',
   ORG_TOKEN_SECRET: 'x'.repeat(32),
+  IP_HASH_PEPPER: 'x'.repeat(32),
   AUTH_JWT_SECRET: 'x'.repeat(32),
   AUTH_ISSUER: 'https://login.example.com',
   AUTH_AUDIENCE: 'widget-observability',

@@ -1,12 +1,11 @@
-import { spawn } from 'node:child_process';
 import { randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
 import { freePort } from '../test/support/free-port.ts';
+import { runCommandProcess, type Ended } from '../test/support/run-command.ts';
 import { createPastEventDays, insertChatbot, storeSessions } from '../test/support/widget-rows.ts';
 import { addDays, utcDayOf } from '../platform/time/utc-day.ts';
 import { unseal } from '../platform/auth/sealed.ts';
@@ -22,27 +21,8 @@ beforeAll(async () => {
 });
 afterAll(() => database.drop());
 
-interface Ended {
-  code: number | null;
-  stdout: string;
-  stderr: string;
-}
-
-/** Runs a command as a process of its own, in an environment that holds nothing but what it needs. */
-function run(command: string, args: string[] = [], environment: Record<string, string> = {}): Promise<Ended> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(new URL(`cli/${command}.ts`, import.meta.url)), ...args], {
-      cwd: fileURLToPath(new URL('../', import.meta.url)),
-      env: { PATH: process.env['PATH'], TZ: 'America/St_Johns', DATABASE_URL_JOBS: database.url('observability_jobs'), ...environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    const ended: Ended = { code: null, stdout: '', stderr: '' };
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (ended.stdout += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (ended.stderr += text));
-    child.on('error', reject);
-    child.on('close', (code) => resolve({ ...ended, code }));
-  });
-}
+const run = (command: string, args: string[] = [], environment: Record<string, string> = {}): Promise<Ended> =>
+  runCommandProcess(database, command, { args, environment });
 
 const commands = [
   'chatbots-create',
@@ -51,9 +31,14 @@ const commands = [
   'ingest-keys-create',
   'ingest-keys-revoke',
   'jobs-run',
+  'marketing-purge',
   'migrate',
   'orgs-create',
   'role-logins-set',
+  'rollups-backfill',
+  'rollups-discrepancy',
+  'rollups-run',
+  'rollups-status',
   'widget-stats-backfill',
 ];
 

@@ -1,3 +1,5 @@
+import { marketingJobs } from '../features/marketing/jobs.ts';
+import { marketingTables } from '../features/marketing/tables.ts';
 import { widgetAnalyticsJobs } from '../features/widget-analytics/jobs.ts';
 import { widgetAnalyticsTables } from '../features/widget-analytics/tables.ts';
 import { widgetHealthJobs } from '../features/widget-health/jobs.ts';
@@ -22,6 +24,7 @@ export const partitionedTables: readonly PartitionedTable[] = [
   ...widgetAnalyticsTables,
   ...widgetPerformanceTables,
   ...woocommerceTables,
+  ...marketingTables,
 ];
 
 const runsKeptDays = 30;
@@ -42,4 +45,5 @@ export const jobs: readonly Job[] = [
   ...widgetAnalyticsJobs,
   ...widgetPerformanceJobs,
   ...woocommerceJobs,
+  ...marketingJobs,
 ];

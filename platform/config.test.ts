@@ -7,6 +7,7 @@ import { ConfigError, readConfig } from './config.ts';
 const exporter = {
   DATABASE_URL_EXPORTER: 'postgres://exporter:secret@127.0.0.1/observability',
   ORG_TOKEN_SECRET: 'x'.repeat(32),
+  IP_HASH_PEPPER: 'p'.repeat(16),
 };
 const api = {
   DATABASE_URL_API: 'postgres://api@127.0.0.1/observability',
@@ -57,6 +58,7 @@ describe('readConfig', () => {
       'DATABASE_URL_EXPORTER: not set',
       expect.stringMatching(/^EXPORTER_PORT: .*65535/),
       'ORG_TOKEN_SECRET: must have at least 32 bytes',
+      'IP_HASH_PEPPER: not set',
     ]);
     expect(read).toThrow('docs/operations.md');
   });

@@ -81,6 +81,12 @@ const everyHttpProcess = {
     .default(1),
 };
 
+const flag = (fallback: 'true' | 'false') =>
+  z
+    .enum(['true', 'false'])
+    .default(fallback)
+    .transform((text) => text === 'true');
+
 /** Sealed credentials of shops, and what may be asked of them. */
 const encryptionKey = z
   .string()
@@ -88,14 +94,18 @@ const encryptionKey = z
 const storeAccess = {
   CONFIG_ENCRYPTION_KEY: encryptionKey.optional(),
   CONFIG_ENCRYPTION_KEY_PREVIOUS: encryptionKey.optional(),
-  WOOCOMMERCE_ALLOW_PRIVATE_HOSTS: z
-    .enum(['true', 'false'])
-    .default('false')
-    .transform((text) => text === 'true'),
+  WOOCOMMERCE_ALLOW_PRIVATE_HOSTS: flag('false'),
 };
 
 /** Both listeners of a process cannot have one port, unless each is given a free one. */
 const differ = (one: number, other: number): boolean => one !== other || one === 0;
+
+/** A property of marketing sites, as a label of series takes it. */
+const propertyId = z.string().regex(/^[A-Za-z0-9_:/.+-]{1,128}$/, 'must be 1 to 128 letters, digits or _ : / . + -');
+/** Properties with rollups of their own, besides `default`, which is all of them. */
+const rollupProperties = {
+  ROLLUP_PROPERTY_IDS: list.pipe(z.array(propertyId)).transform((ids) => [...new Set(ids)].filter((id) => id !== 'default')),
+};
 
 /** A visitor who does nothing for so long comes back in a new session. */
 const sessions = { SESSION_TIMEOUT_MS: wholeNumber(1_800_000, 1000, 86_400_000) };
@@ -116,6 +126,10 @@ const exporterVariables = z
     ORG_SERIES_MAX_ORGS: wholeNumber(1000, 0, 1_000_000),
     WIDGET_EXTRA_ALLOWED_ORIGINS: origins,
     ...sessions,
+    IP_HASH_PEPPER: secret(16),
+    SESSION_INACTIVITY_MINUTES: wholeNumber(30, 1, 1440),
+    ENABLE_HEURISTIC_LINKING: flag('true'),
+    ...rollupProperties,
   })
   .refine((config) => differ(config.EXPORTER_PORT, config.EXPORTER_METRICS_PORT), {
     path: ['EXPORTER_METRICS_PORT'],
@@ -139,6 +153,10 @@ const apiVariables = z
     ADMIN_API_KEY: secret(24).optional(),
     // 0: nothing is kept.
     MONITORING_CACHE_TTL_MS: wholeNumber(30_000, 0, 3_600_000),
+    ROLLUP_DEFAULT_PROPERTY_ID: propertyId.default('default'),
+    METRICS_SUMMARY_SOURCE: z.enum(['table', 'materialized_view']).default('table'),
+    METRICS_SUMMARY_CACHE_TTL_MS: wholeNumber(15_000, 0, 3_600_000),
+    METRICS_SUMMARY_CACHE_MAX_ENTRIES: wholeNumber(128, 1, 100_000),
     ...sessions,
     ...storeAccess,
   })
@@ -167,6 +185,11 @@ const jobsVariables = z.object({
   WOOCOMMERCE_RETENTION_DAYS: wholeNumber(90, 8, 3650),
   WOOCOMMERCE_ARCHIVE_DIR: z.string().min(1).optional(),
   WOOCOMMERCE_LOW_STOCK_THRESHOLD: wholeNumber(5, 1, 1_000_000),
+  // Events arrive up to seven days late.
+  MARKETING_EVENTS_RETENTION_DAYS: wholeNumber(90, 8, 3650),
+  ROLLUP_BATCH_DAYS: wholeNumber(7, 1, 60),
+  ROLLUP_RETENTION_MONTHS: wholeNumber(24, 4, 240),
+  ...rollupProperties,
 });
 
 const customerConfigVariables = z.object({
@@ -219,6 +242,7 @@ const secretVariables = new Set([
   'ALERTMANAGER_WEBHOOK_TOKEN',
   'METRICS_TOKEN',
   'ORG_TOKEN_SECRET',
+  'IP_HASH_PEPPER',
   'CONFIG_ENCRYPTION_KEY',
   'CONFIG_ENCRYPTION_KEY_PREVIOUS',
   'WOO_CONSUMER_KEY',

@@ -94,7 +94,12 @@ test('the metrics listener of each process is asked where its configuration has 
   const database = 'postgres://u:p@db/x';
   const config = readConfig('jobs', { DATABASE_URL_JOBS: database, METRICS_HOST: '0.0.0.0', JOBS_METRICS_PORT: '19466' });
   expect(metricsAddress(config)).toMatchObject({ host: '0.0.0.0', port: 19_466, tls: false });
-  const exporter = { DATABASE_URL_EXPORTER: database, ORG_TOKEN_SECRET: 's'.repeat(32), EXPORTER_METRICS_PORT: '19464' };
+  const exporter = {
+    DATABASE_URL_EXPORTER: database,
+    ORG_TOKEN_SECRET: 's'.repeat(32),
+    IP_HASH_PEPPER: 's'.repeat(16),
+    EXPORTER_METRICS_PORT: '19464',
+  };
   expect(metricsAddress(readConfig('exporter', exporter))).toMatchObject({ host: '127.0.0.1', port: 19_464 });
   expect(metricsAddress(readConfig('exporter', { ...exporter, METRICS_WEB_CONFIG_FILE: '/etc/web.yml' }))).toMatchObject({ tls: true });
 });

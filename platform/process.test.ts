@@ -146,7 +146,7 @@ describe('the command line of a process', () => {
     );
   const database = 'postgres://role@127.0.0.1:1/observability';
   const usable = {
-    exporter: { DATABASE_URL_EXPORTER: database, ORG_TOKEN_SECRET: 'x'.repeat(32) },
+    exporter: { DATABASE_URL_EXPORTER: database, ORG_TOKEN_SECRET: 'x'.repeat(32), IP_HASH_PEPPER: 'x'.repeat(16) },
     api: {
       DATABASE_URL_API: database,
       DATABASE_URL_ADMIN: database,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { cleanText } from '../../platform/clean-text.ts';
 import { longestText, uuid } from '../../platform/http/validation.ts';
+import { storedJson } from '../../platform/stored-json.ts';
 import { addDays, utcDayOf, type UtcDay } from '../../platform/time/utc-day.ts';
 import { dateOf, microsOf, type Micros, type SessionContext, type SessionEvent, type SessionUser } from './session.ts';
 
@@ -9,31 +10,11 @@ const text = (longest: number) => z.string().overwrite(cleanText).check(longestT
 const required = (longest: number) => text(longest).min(1, 'must not be empty');
 const cut = (longest: number) => z.string().overwrite((sent) => cleanText(sent).slice(0, longest).toWellFormed());
 
-const escape = /\\(u0000|ud[89a-f][0-9a-f]{2}|.)/g;
-
-/** JSON text with what PostgreSQL cannot store taken out: in JSON both stand only as escapes, and a loop over text needs no stack. */
-function cleanJson(json: string): string {
-  return json.replaceAll(escape, (whole, escaped: string) => {
-    if (escaped === 'u0000') return '';
-    return escaped.length === 5 ? '\ufffd' : whole;
-  });
-}
-
-/** Undefined for what is nested so deep that it cannot be written: many times deeper than the bytes allow. */
-function jsonOf(value: unknown): string | undefined {
-  try {
-    return JSON.stringify(value);
-  } catch (error) {
-    if (error instanceof RangeError) return undefined;
-    throw error;
-  }
-}
-
 /** A JSON object of at most so many bytes, as text. */
 const jsonObject = (longestBytes: number) =>
   z.record(z.string(), z.unknown(), 'must be an object').transform((value, context) => {
-    const json = jsonOf(value);
-    if (json !== undefined && Buffer.byteLength(json) <= longestBytes) return cleanJson(json);
+    const json = storedJson(value);
+    if (json !== undefined && Buffer.byteLength(json) <= longestBytes) return json;
     context.addIssue({ code: 'custom', message: `must have at most ${longestBytes} bytes as JSON` });
     return z.NEVER;
   });

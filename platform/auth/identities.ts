@@ -42,6 +42,21 @@ export interface Admin {
 
 export const publicCaller: Authenticator<undefined> = { identity: 'public', errors: [], authenticate: () => Promise.resolve(undefined) };
 
+/** Anybody, but from a page only when its origin is configured. A request without an Origin passes. Source: contracts, CORS. */
+export function publicFromOrigins(allowedOrigins: readonly string[]): Authenticator<undefined> {
+  return {
+    identity: 'public',
+    errors: ['ORIGIN_NOT_ALLOWED'],
+    authenticate: async (request) => {
+      const origin = request.header('origin');
+      if (origin !== undefined && !allowedOrigins.includes(origin)) {
+        throw new HttpError('ORIGIN_NOT_ALLOWED', 'this origin is not in CORS_ALLOWED_ORIGINS; add it there');
+      }
+      return undefined;
+    },
+  };
+}
+
 /** Whoever of the two calls; `orgUser` is undefined for an administrator. */
 export type OrgUserOrAdmin = { orgUser: OrgUser; admin?: undefined } | { orgUser?: undefined; admin: Admin };
 

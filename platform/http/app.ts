@@ -240,9 +240,11 @@ function corsByRoute(options: AppOptions): Middleware {
     kinds.set(route.path, route.cors);
     router.all(route.path, () => undefined);
   }
+  const configuredOrigin = (ctx: Context): string => (options.allowedOrigins.includes(ctx.get('Origin')) ? ctx.get('Origin') : '');
   const originFor: Record<CorsKind, (ctx: Context) => string> = {
     widget: () => '*',
-    portal: (ctx) => (options.allowedOrigins.includes(ctx.get('Origin')) ? ctx.get('Origin') : ''),
+    portal: configuredOrigin,
+    site: configuredOrigin,
     none: () => '',
   };
   const widget = cors({
@@ -269,8 +271,15 @@ function corsByRoute(options: AppOptions): Middleware {
     ],
     maxAge: 600,
   });
+  const site = cors({
+    origin: originFor.site,
+    allowMethods: ['POST'],
+    allowHeaders: ['content-type', 'x-request-id'],
+    exposeHeaders: ['Retry-After', 'x-request-id'],
+    maxAge: 600,
+  });
   const none: Middleware = (_ctx, next) => next();
-  const byKind: Record<CorsKind, Middleware> = { widget, portal, none };
+  const byKind: Record<CorsKind, Middleware> = { widget, portal, site, none };
   return (ctx, next) => {
     const kind = exact.get(ctx.path) ?? kindByPattern(ctx);
     if (ctx.method === 'OPTIONS' && ctx.get('Access-Control-Request-Method') === '') allowReading(ctx, kind);

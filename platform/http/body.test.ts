@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { HttpError } from './errors.ts';
-import { publicBody, readJsonBody, serverBody } from './body.ts';
+import { parseForm, publicBody, readBody, serverBody } from './body.ts';
 import { listen } from './server.ts';
 
 let port: number;
@@ -11,7 +11,7 @@ let close: () => Promise<void>;
 beforeAll(async () => {
   ({ port, close } = await listen(
     (request, response) => {
-      readJsonBody(request, request.url === '/server' ? serverBody : publicBody).then(
+      readBody(request, request.url === '/server' ? serverBody : publicBody).then(
         (body) => response.end(request.url === '/shape' ? typeof body : JSON.stringify({ body })),
         (error: unknown) => {
           if (!(error instanceof HttpError)) throw error;
@@ -173,7 +173,7 @@ describe('a JSON body', () => {
     const slow = await listen(
       (request) => {
         const gone = new Promise((resolve) => request.on('close', resolve).on('error', () => undefined));
-        outcome = gone.then(() => readJsonBody(request, publicBody)).catch((error: unknown) => error);
+        outcome = gone.then(() => readBody(request, publicBody)).catch((error: unknown) => error);
         arrived();
       },
       { port: 0, host: '127.0.0.1' },
@@ -213,4 +213,17 @@ test.each([
   const answer = await raw([text], '"issues":[]');
   expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
   expect(answer.toLowerCase()).toMatch(/x-request-id: [0-9a-f-]{36}/);
+});
+
+describe('a form', () => {
+  test('keeps what is given several times as a list, and takes long lists in no time', () => {
+    expect({ ...parseForm('a=1&a=2&b=3&c[d]=4') }).toMatchObject({ a: ['1', '2'], b: '3', c: { d: '4' } });
+    const startedAt = performance.now();
+    expect(parseForm('a&'.repeat(999))['a']).toHaveLength(999);
+    expect(performance.now() - startedAt).toBeLessThan(100);
+  });
+
+  test('of more fields than anybody has is refused before it is parsed', () => {
+    expect(() => parseForm('a&'.repeat(131_000))).toThrow('the form has more than 1000 fields');
+  });
 });

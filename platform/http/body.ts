@@ -1,6 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { HttpError, type ErrorCode } from './errors.ts';
 
+const formType = 'application/x-www-form-urlencoded';
+
+export function isForm(contentType: string | undefined): boolean {
+  return mediaTypeOf(contentType) === formType;
+}
+
 export interface BodyRule {
   limitBytes: number;
   contentTypes: readonly string[];
@@ -8,6 +14,8 @@ export interface BodyRule {
 
 /** Browsers send beacons as text/plain; sendBeacon cannot set another type without a preflight. */
 export const publicBody: BodyRule = { limitBytes: 256 * 1024, contentTypes: ['application/json', 'text/plain'] };
+/** The same, and what a browser posts of a form without a script. */
+export const publicFormBody: BodyRule = { ...publicBody, contentTypes: [...publicBody.contentTypes, 'application/x-www-form-urlencoded'] };
 /** From trusted servers and from Alertmanager. */
 export const serverBody: BodyRule = { limitBytes: 2 * 1024 * 1024, contentTypes: ['application/json'] };
 
@@ -18,11 +26,16 @@ export const serverBody: BodyRule = { limitBytes: 2 * 1024 * 1024, contentTypes:
 const drainBytes = 16 * 1024 * 1024;
 const drainMs = 5000;
 
+/** The media type that a request says its body has. */
+export function mediaTypeOf(contentType: string | undefined): string {
+  return contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
+}
+
 /**
- * Reads a JSON body. Own reader because the usual ones turn a text/plain beacon into `{}` and answer an oversize body with a
+ * Reads a body: JSON, or a form that its rule takes. Own reader because the usual ones turn a text/plain beacon into `{}` and answer an oversize body with a
  * reset. 413 over the limit, 415 for another type or any compression, 400 `INVALID_JSON` for what is not UTF-8 or not JSON.
  */
-export async function readJsonBody(request: IncomingMessage, rule: BodyRule): Promise<unknown> {
+export async function readBody(request: IncomingMessage, rule: BodyRule): Promise<unknown> {
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {
     throw await refuse(
@@ -31,11 +44,12 @@ export async function readJsonBody(request: IncomingMessage, rule: BodyRule): Pr
       `bodies compressed with ${printable(encoding)} are not taken; send it uncompressed`,
     );
   }
-  const contentType = request.headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
+  const contentType = mediaTypeOf(request.headers['content-type']);
   if (!rule.contentTypes.includes(contentType)) {
     throw await refuse(request, 'UNSUPPORTED_MEDIA_TYPE', `content-type must be ${rule.contentTypes.join(' or ')}`);
   }
-  return parseJson(await readBytes(request, rule.limitBytes));
+  const bytes = await readBytes(request, rule.limitBytes);
+  return contentType === formType ? parseForm(bytes.toString('utf8')) : parseJson(bytes);
 }
 
 async function readBytes(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
@@ -126,6 +140,46 @@ function parseJson(bytes: Buffer): unknown {
   } catch (error) {
     throw new HttpError('INVALID_JSON', 'the body must be JSON in UTF-8', { cause: error });
   }
+}
+
+/**
+ * Fields as an object, `name[key]` one level deep. What is given several times becomes a list, so that a schema refuses it where it wants one
+ * value. Names are data: none of them may reach a prototype.
+ */
+export function parseForm(text: string): Record<string, unknown> {
+  // Counted before it is parsed: a body of nothing but separators would be hundreds of thousands of fields.
+  if (text.split('&', mostFields + 1).length > mostFields) {
+    throw new HttpError('VALIDATION_ERROR', `the form has more than ${mostFields} fields; send fewer`);
+  }
+  const form = emptyRecord();
+  for (const [name, value] of new URLSearchParams(text)) {
+    const [, outer, inner] = /^([^[\]]+)\[([^[\]]+)\]$/.exec(name) ?? [];
+    if (outer === undefined || inner === undefined) {
+      add(form, name, value);
+      continue;
+    }
+    const nested = (form[outer] ??= emptyRecord());
+    if (isRecord(nested)) add(nested, inner, value);
+    else add(form, outer, value);
+  }
+  return form;
+}
+
+const mostFields = 1000;
+
+function emptyRecord(): Record<string, unknown> {
+  return Object.create(null) as Record<string, unknown>;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function add(record: Record<string, unknown>, name: string, value: string): void {
+  const known = record[name];
+  if (known === undefined) record[name] = value;
+  else if (Array.isArray(known)) known.push(value);
+  else record[name] = [known, value];
 }
 
 function printable(text: string): string {

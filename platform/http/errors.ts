@@ -68,8 +68,26 @@ export const errorBody = z
   })
   .meta({ id: 'Error' });
 
+/** What the marketing endpoints call an error; the others by their code in lower case. Source: contracts/marketing.md, Ingest. */
+const marketingWords: Partial<Record<ErrorCode, string>> = {
+  VALIDATION_ERROR: 'invalid_request',
+  INGEST_OVERLOADED: 'unavailable',
+  DATABASE_UNAVAILABLE: 'unavailable',
+  SHUTTING_DOWN: 'unavailable',
+};
+
+export function marketingWord(code: ErrorCode): string {
+  return marketingWords[code] ?? code.toLowerCase();
+}
+
 /** The body of every error of the marketing endpoints. */
-export const marketingErrorBody = z.object({ ok: z.literal(false), error: z.string(), issues: fieldIssues }).meta({ id: 'MarketingError' });
+export const marketingErrorBody = z
+  .object({
+    ok: z.literal(false),
+    error: z.string().meta({ description: 'Stable: decide by it.', examples: ['invalid_request'] }),
+    issues: fieldIssues,
+  })
+  .meta({ id: 'MarketingError' });
 
 /** The marketing endpoints (/v1) have an error shape of their own. */
 export function hasMarketingErrors(path: string): boolean {
@@ -125,6 +143,6 @@ export function presentError(
   context: { requestId: string; path: string },
 ): z.input<typeof errorBody> | z.input<typeof marketingErrorBody> {
   const told = error.issues === undefined ? {} : { issues: [...error.issues] };
-  if (hasMarketingErrors(context.path)) return { ok: false, error: error.message, ...told };
+  if (hasMarketingErrors(context.path)) return { ok: false, error: marketingWord(error.code), ...told };
   return { error: { code: error.code, message: error.message, requestId: context.requestId, ...told } };
 }

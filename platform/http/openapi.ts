@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import { carriesRetryAfter, errorBody, hasMarketingErrors, marketingErrorBody, statusOf, type ErrorCode } from './errors.ts';
+import { carriesRetryAfter, errorBody, hasMarketingErrors, marketingErrorBody, marketingWord, statusOf, type ErrorCode } from './errors.ts';
 import { createSchemaComponents, type JsonSchema, type SchemaComponents } from './json-schema.ts';
 import { probes } from './probes.ts';
 import type { AnswerDefinition, DescribedRoute } from './route.ts';
@@ -276,7 +276,7 @@ function failureOf(codes: readonly ErrorCode[], status: number, isMarketing: boo
   const narrowed: JsonSchema = { properties: { error: { properties: { code: { type: 'string', enum: [...codes] } } } } };
   const body: JsonSchema = { $ref: `#/components/schemas/${shape}` };
   return {
-    description: isMarketing ? reason : `${reason}: ${codes.map((code) => `\`${code}\``).join(', ')}`,
+    description: `${reason}: ${[...new Set(isMarketing ? codes.map(marketingWord) : codes)].map((word) => `\`${word}\``).join(', ')}`,
     headers: { ...everyHeader, ...(status === 429 ? limitHeaders : {}), ...retryHeader(codes) },
     content: { 'application/json': isMarketing ? { schema: body } : { schema: { allOf: [body, narrowed] }, examples: examplesOf(codes) } },
   };

@@ -153,6 +153,7 @@ describe('validation', () => {
     [z.array(z.int()).min(1), [], 'must have at least 1 item'],
     [z.string().min(1), '', 'must have at least 1 character'],
     [z.string().check(longestText(3)), 'abcd', 'must have at most 3 characters'],
+    [z.string('must be a string').check(longestText(3)), 'abcd', 'must have at most 3 characters'],
     [z.number().min(1), 0, 'must be at least 1'],
     [z.number().lt(1), 1, 'must be less than 1'],
     [z.number().positive(), 0, 'must be more than 0'],
@@ -199,7 +200,7 @@ describe('errors', () => {
     });
     expect(presentError(error, { ...context, path: '/v1/metrics/summary' })).toEqual({
       ok: false,
-      error: 'days too big',
+      error: 'invalid_request',
       issues: [{ path: 'days', message: 'too big' }],
     });
   });

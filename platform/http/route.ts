@@ -4,7 +4,7 @@ import type { Authenticator } from '../auth/identities.ts';
 import type { EndpointInstruments } from '../metrics/stack.ts';
 import type { StreamedBody } from './answer-stream.ts';
 import type { BodyRule } from './body.ts';
-import { readJsonBody } from './body.ts';
+import { readBody } from './body.ts';
 import { clientAddress, rateLimitAddress } from './client-address.ts';
 import { HttpError, type ErrorCode } from './errors.ts';
 import type { RateLimiter, RateLimitKey } from './rate-limit.ts';
@@ -59,7 +59,8 @@ export interface RateLimitPolicy<Identity, Body = undefined> {
   keysOfBody?: (caller: RateLimitCaller<Identity>, body: Body) => readonly RateLimitKey[];
 }
 
-export type CorsKind = 'widget' | 'portal' | 'none';
+/** `widget`: every page. `portal`, `site`: pages on the configured origins, with and without credentials. `none`: no page. */
+export type CorsKind = 'widget' | 'portal' | 'site' | 'none';
 type Shape = z.ZodType | undefined;
 type OutputOf<S extends Shape> = S extends z.ZodType ? z.output<S> : undefined;
 
@@ -158,7 +159,10 @@ export function route<Identity, Query extends Shape = undefined, Body extends Sh
       if (rateLimit !== undefined) limit(ctx, rateLimit.policyOf?.(counted) ?? rateLimit.policy, rateLimit.keys(counted), deps);
       const state = ctx.state as RequestState;
       return handler({
-        ...incoming,
+        // Not spread: V8 takes 7 µs to add the rest to a copy.
+        method: incoming.method,
+        header: incoming.header,
+        cookie: incoming.cookie,
         searchParams,
         identity: caller,
         clientAddress: address,
@@ -213,7 +217,7 @@ async function takeBody<Identity, Body extends Shape>(
   deps: RouteDeps,
 ): Promise<OutputOf<Body>> {
   if (body === undefined) return undefined as OutputOf<Body>;
-  const sent = await readJsonBody(ctx.req, body.rule);
+  const sent = await readBody(ctx.req, body.rule);
   try {
     const taken = checked(body.schema, sent);
     if (rateLimit?.keysOfBody !== undefined) limit(ctx, rateLimit.policy, rateLimit.keysOfBody(caller, taken), deps);

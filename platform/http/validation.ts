@@ -62,8 +62,10 @@ function lowerFirst(text: string): string {
  */
 export function longestText(units: number): z.core.$ZodCheck<string> {
   const check = z.check<string>(({ value, issues }) => {
-    if (value.length > units)
-      issues.push({ code: 'too_big', origin: 'string', maximum: units, inclusive: true, input: value, continue: true });
+    if (value.length <= units) return;
+    // Said here: a schema with words of its own for what is no string would say those.
+    const message = boundary('string', units, 'at most');
+    issues.push({ code: 'too_big', origin: 'string', maximum: units, inclusive: true, input: value, message, continue: true });
   });
   check._zod.onattach.push((schema) => {
     // Where JSON Schema finds it, as maxLength.

@@ -6,7 +6,9 @@ import type { Clock } from '../time/utc-day.ts';
 
 /** When a job is due, in UTC. */
 export type Schedule =
-  | { every: 'minute' | '5 minutes' | '10 minutes' | '15 minutes' | 'hour' }
+  | { every: 'minute' | '5 minutes' | '10 minutes' | '15 minutes' }
+  /** At so many minutes past the hour, 0 when left out. */
+  | { every: 'hour'; minute?: number }
   | { every: 'day'; at: `${number}:${number}` };
 
 export interface JobContext {
@@ -59,7 +61,13 @@ export function intervalSeconds({ every }: Schedule): number {
 /** The latest moment, up to and including now, at which the job should have started. */
 export function lastDueAt(schedule: Schedule, now: Date): Date {
   const intervalMs = intervalSeconds(schedule) * 1000;
-  const [hours = 0, minutes = 0] = schedule.every === 'day' ? schedule.at.split(':').map(Number) : [];
-  const offsetMs = (hours * 60 + minutes) * 60_000;
+  const offsetMs = offsetMinutes(schedule) * 60_000;
   return new Date(Math.floor((now.getTime() - offsetMs) / intervalMs) * intervalMs + offsetMs);
+}
+
+function offsetMinutes(schedule: Schedule): number {
+  if (schedule.every === 'hour') return schedule.minute ?? 0;
+  if (schedule.every !== 'day') return 0;
+  const [hours = 0, minutes = 0] = schedule.at.split(':').map(Number);
+  return hours * 60 + minutes;
 }
