@@ -38,6 +38,7 @@ for role in exporter api admin jobs; do
   keep "database-url-$role" "postgresql://observability_$role:$(random 32)@$server"
 done
 keep org-token-secret "$(random 48)"
+keep ip-hash-pepper "$(random 32)"
 keep auth-jwt-secret "$(random 48)"
 keep admin-api-key "$(random 32)"
 keep alertmanager-webhook-token "$(random 32)"

@@ -1,5 +1,6 @@
 import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard';
 import type { FeatureName } from '../../features/names.ts';
+import { marketing, marketingAtAGlance } from './marketing.ts';
 import type { UnplacedPanel } from './panels.ts';
 import { widgetAnalytics, widgetAnalyticsAtAGlance } from './widget-analytics.ts';
 import { widgetHealth, widgetHealthAtAGlance } from './widget-health.ts';
@@ -11,5 +12,6 @@ export const featureDashboards: Readonly<Record<FeatureName, { dashboard: () => 
   'widget-health': { dashboard: widgetHealth, atAGlance: widgetHealthAtAGlance },
   'widget-analytics': { dashboard: widgetAnalytics, atAGlance: widgetAnalyticsAtAGlance },
   'widget-performance': { dashboard: widgetPerformance, atAGlance: widgetPerformanceAtAGlance },
+  marketing: { dashboard: marketing, atAGlance: marketingAtAGlance },
   woocommerce: { dashboard: woocommerce, atAGlance: woocommerceAtAGlance },
 };

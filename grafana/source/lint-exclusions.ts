@@ -82,6 +82,21 @@ const withoutTarget: readonly Omit<LintExclusion, 'rule'>[] = [
     'Persistence success of $org against a week ago',
     'Heap of $org against a week ago (average)',
   ].map((panel) => ({ dashboard: 'widget-performance', panel, reason: recorded })),
+  { dashboard: 'marketing', panel: 'Alerts over time', reason: alerts },
+  ...['overview', 'marketing'].flatMap((dashboard) =>
+    ['Requests that fail validation', 'Form completion, 6 hours'].map((panel) => ({ dashboard, panel, reason: recorded })),
+  ),
+  ...[
+    'Events of an hour against a week ago',
+    'Requests that failed validation, 15 minutes',
+    'Form completion against a week ago',
+    'LCP (p75)',
+    'INP (p75)',
+    'CLS (p75)',
+    'FCP (p75)',
+    'TTFB (p75)',
+    'Fewest samples',
+  ].map((panel) => ({ dashboard: 'marketing', panel, reason: recorded })),
   ...['Alerts over time', 'Alerts of $org and $store over time'].map((panel) => ({ dashboard: 'woocommerce', panel, reason: alerts })),
   ...['overview', 'woocommerce'].flatMap((dashboard) =>
     ['Organizations whose shops fail', 'Least budget left, 30 days', 'Burn rate of the shop budgets, 1 h'].map((panel) => ({

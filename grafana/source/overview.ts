@@ -39,7 +39,7 @@ label_join(
     ),
     "dashboard", "stack", "feature", "pipeline"
   ),
-  "subject", " ", "service", "job", "instance", "task", "endpoint", "table", "collector", "integration", "rule_group", "class", "store"
+  "subject", " ", "service", "job", "instance", "task", "endpoint", "table", "collector", "integration", "rule_group", "class", "store", "property", "event_type", "vital"
 )`;
 
 /** Keeps data source, time and organization. */

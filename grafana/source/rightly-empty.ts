@@ -15,6 +15,12 @@ export const rightlyEmpty: readonly { dashboard: string; panel: string; reason: 
     'Heap of $org against a week ago (average)',
     'API response time of $org against a week ago (p95)',
   ].map((panel) => ({ dashboard: 'widget-performance', panel, reason: 'the demo is younger than a week' })),
+  ...['Events of an hour against a week ago', 'Form completion against a week ago'].map((panel) => ({
+    dashboard: 'marketing',
+    panel,
+    reason: 'the demo is younger than a week',
+  })),
+  { dashboard: 'marketing', panel: 'Alerts over time', reason: 'nothing is wrong with the marketing sites of the demo' },
   {
     dashboard: 'woocommerce',
     panel: 'Duration against a week ago',

@@ -65,6 +65,18 @@ export const alertThresholds = {
   tabSyncSlowSeconds: threshold('widget-performance', 'WidgetSlowTabSync', 'warning', '> 0.05', 0.05),
   tabSyncFailures: threshold('widget-performance', 'WidgetTabSyncFailures', 'error', '> 0.01', 0.01),
 
+  marketingRejectionShare: threshold('marketing', 'MarketingIngestRejectionsHigh', 'warning', '> 0.05', 0.05),
+  captureSilent: threshold('marketing', 'MarketingCaptureSilent', 'warning', '>= 20', 20),
+  formCompletionDrop: threshold('marketing', 'MarketingFormCompletionDropped', 'warning', '< 0.5 *', 0.5),
+  lcpPoor: threshold('marketing', 'MarketingWebVitalPoor', 'warning', '> 4', 4),
+  inpPoor: threshold('marketing', 'MarketingWebVitalPoor', 'warning', '> 0.5', 0.5),
+  fcpPoor: threshold('marketing', 'MarketingWebVitalPoor', 'warning', '> 3', 3),
+  ttfbPoor: threshold('marketing', 'MarketingWebVitalPoor', 'warning', '> 1.8', 1.8),
+  clsPoor: threshold('marketing', 'MarketingWebVitalPoor', 'warning', '> 0.25', 0.25),
+  rollupLagSeconds: threshold('marketing', 'MarketingRollupStale', 'error', '> 86400', 86_400),
+  rollupAgeSeconds: threshold('marketing', 'MarketingRollupStale', 'error', '> 10800', 10_800),
+  rollupDiscrepancies: threshold('marketing', 'MarketingRollupDiscrepancy', 'warning', '> 0', 0),
+
   shopFailureRatioWarning: threshold('woocommerce', 'WooCommerceFailureRateHigh', 'warning', '> 0.2', 0.2),
   shopFailureRatioError: threshold('woocommerce', 'WooCommerceFailureRateHigh', 'error', '> 0.5', 0.5),
   shopSlowSeconds: threshold('woocommerce', 'WooCommerceSlow', 'warning', '> 5', 5),
@@ -173,6 +185,16 @@ export function inBands(
         ];
   return { steps, alerts };
 }
+
+/** Of a web vital: good, to be improved, poor. */
+export const inVitalBands = (good: number, poor: AlertThreshold): Thresholds => ({
+  steps: [
+    { value: null, color: 'green' },
+    { value: good, color: 'yellow' },
+    { value: poor.value, color: 'red' },
+  ],
+  alerts: [poor],
+});
 
 /** Of a health score, 0 to 100: healthy, degraded, unhealthy. Source: contracts/widget-performance.md, Score. */
 export const healthScoreBands: Thresholds = {

@@ -535,6 +535,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * An event of a visitor of a site; acknowledged after it is stored
+         * @description After a 503 or without an answer, send it again with the same `eventId`: it is stored once and answered with the same ids. `text/plain` is for beacons; the body is JSON all the same.
+         *
+         *     In a browser only pages on the origins of `CORS_ALLOWED_ORIGINS` may call it, “Try it out” included.
+         */
+        post: operations["addMarketingEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/healthz": {
         parameters: {
             query?: never;
@@ -544,6 +566,85 @@ export interface paths {
         };
         /** The same, with the name and the clock of the service */
         get: operations["getServiceHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/leads/capture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * A filled form with an e-mail address; acknowledged after it is stored
+         * @description Stores the event `form_submit` as well: a page must not send one of its own. A form that a browser posts without a script is answered by a redirect to its field `path`; its fields may be nested one level, as in `utm[source]`, and `anonId` may be left out.
+         *
+         *     In a browser only pages on the origins of `CORS_ALLOWED_ORIGINS` may call it, “Try it out” included.
+         */
+        post: operations["captureLead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/leads/delete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Removes a person: the lead, its identities, its consent log and what its forms said */
+        post: operations["deleteLead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/leads/unsubscribe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Withdraws the consent of a lead
+         * @description In a browser only pages on the origins of `CORS_ALLOWED_ORIGINS` may call it, “Try it out” included.
+         */
+        post: operations["unsubscribeLead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Traffic, funnel and leads of a window of days
+         * @description Read from daily rollups only: `freshness` says how far they reach.
+         */
+        get: operations["getMarketingSummary"];
         put?: never;
         post?: never;
         delete?: never;
@@ -746,14 +847,294 @@ export interface components {
             /** @constant */
             status: "ok";
         };
+        /**
+         * @example {
+         *       "email": "ada@example.com",
+         *       "anonId": "anon-0198c5f0",
+         *       "formName": "demo",
+         *       "path": "/demo",
+         *       "consentStatus": "express"
+         *     }
+         */
+        LeadCapture: {
+            /** Format: email */
+            email: string;
+            /** @description Of the browser, across visits. */
+            anonId: string;
+            propertyId?: string;
+            /** @description Else `lead_capture`. */
+            formName?: string;
+            /** @description The page; a browser without scripts is sent back there. */
+            path?: string;
+            referrer?: string;
+            sourceChannel?: string;
+            /** @enum {string} */
+            consentStatus?: "pending" | "express" | "implied";
+            payload?: {
+                [key: string]: unknown;
+            };
+            utm?: {
+                source?: string;
+                medium?: string;
+                campaign?: string;
+                term?: string;
+                content?: string;
+            };
+            /** @description A field that people do not see: whoever fills it is a program. */
+            honeypot?: string;
+        };
+        LeadCaptured: {
+            /** @constant */
+            ok: true;
+            /** Format: uuid */
+            leadId: string;
+            /** Format: uuid */
+            visitorId: string;
+            /** Format: uuid */
+            sessionId: string;
+            /** @description Other visitors that were linked to the lead by address and browser. */
+            heuristicLinksCreated: number;
+        };
+        /**
+         * @example {
+         *       "email": "ada@example.com"
+         *     }
+         */
+        LeadDelete: {
+            /** Format: email */
+            email: string;
+        };
+        LeadDeleted: {
+            /** @constant */
+            ok: true;
+            /** @constant */
+            deleted: true;
+        };
+        /**
+         * @example {
+         *       "email": "ada@example.com",
+         *       "reason": "too many letters"
+         *     }
+         */
+        LeadUnsubscribe: {
+            /** Format: email */
+            email: string;
+            reason?: string;
+        };
+        LeadUnsubscribed: {
+            /** @constant */
+            ok: true;
+            /** @constant */
+            found: true;
+        };
         MarketingError: {
             /** @constant */
             ok: false;
+            /**
+             * @description Stable: decide by it.
+             * @example invalid_request
+             */
             error: string;
             /** @description The fields at fault; with VALIDATION_ERROR and ROW_REFUSED only. */
             issues?: {
                 path: string;
                 message: string;
+            }[];
+        };
+        /**
+         * @example {
+         *       "anonId": "anon-0198c5f0",
+         *       "eventType": "page_view",
+         *       "path": "/pricing",
+         *       "eventId": "0198c5f0-7a5c-7cc2-8a3e-1f2d3c4b5a69",
+         *       "referrer": "https://www.google.com/",
+         *       "utm": {
+         *         "source": "newsletter",
+         *         "medium": "email"
+         *       },
+         *       "traffic": {
+         *         "propertyId": "www",
+         *         "host": "www.example.com",
+         *         "webVitals": {
+         *           "lcpMs": 1800,
+         *           "clsScore": 0.05
+         *         }
+         *       }
+         *     }
+         */
+        MarketingEvent: {
+            /** @description Of the browser, across visits. */
+            anonId: string;
+            /** @description `page_view`, `form_start` and `form_submit` have a meaning; any other is stored. */
+            eventType: string;
+            path: string;
+            /**
+             * Format: uuid
+             * @description A repeat is acknowledged and not stored again.
+             */
+            eventId?: string;
+            /** @description Taken when it is at most 7 days old and at most 5 minutes ahead. */
+            timestamp?: string | number;
+            referrer?: string;
+            utm?: {
+                source?: string;
+                medium?: string;
+                campaign?: string;
+                term?: string;
+                content?: string;
+            };
+            /** @description Up to 16 KiB as JSON. */
+            props?: {
+                [key: string]: unknown;
+            };
+            /** @description A field that people do not see: whoever fills it is a program. */
+            honeypot?: string;
+            traffic?: {
+                /** @description The site; else `host`, the host of `Origin` or of the request stands in. */
+                propertyId?: string;
+                host?: string;
+                pageTitle?: string;
+                language?: string;
+                browserName?: string;
+                browserVersion?: string;
+                osName?: string;
+                osVersion?: string;
+                region?: string;
+                city?: string;
+                timezone?: string;
+                countryCode?: string;
+                /** @enum {string} */
+                deviceType?: "desktop" | "mobile" | "tablet" | "bot" | "unknown";
+                screenWidth?: number;
+                screenHeight?: number;
+                viewportWidth?: number;
+                viewportHeight?: number;
+                /** @description Else true for the first page_view of a session. */
+                isEntrance?: boolean;
+                isExit?: boolean;
+                /** @description Else true for form_submit. */
+                isConversion?: boolean;
+                engagedTimeMs?: number;
+                scrollDepthPercent?: number;
+                webVitals?: {
+                    fcpMs?: number;
+                    lcpMs?: number;
+                    inpMs?: number;
+                    ttfbMs?: number;
+                    clsScore?: number;
+                };
+            };
+        };
+        /** @description A honeypot hit gets no ids. */
+        MarketingEventAccepted: {
+            /** @constant */
+            ok: true;
+            /** Format: uuid */
+            eventId?: string;
+            /** Format: uuid */
+            visitorId?: string;
+            /** Format: uuid */
+            sessionId?: string;
+        };
+        MarketingSummary: {
+            /** @constant */
+            ok: true;
+            window: {
+                /** Format: date */
+                from: string;
+                /** Format: date */
+                to: string;
+            };
+            /** @description The window of the same length immediately before. */
+            compareTo: {
+                /** Format: date */
+                from: string;
+                /** Format: date */
+                to: string;
+            } | null;
+            /** @description Of the newest day with a rollup. */
+            freshness: {
+                /** Format: date */
+                rolledUpThrough: string | null;
+                lagDays: number | null;
+                /** Format: date-time */
+                generatedAt: string | null;
+            };
+            metrics: {
+                /** @description Sum of the daily distinct visitors: who came on three days counts three. */
+                uniqueVisitors: {
+                    value: number;
+                    /** @description (current - previous) / previous; null when not asked for, or when previous is 0. */
+                    delta: number | null;
+                };
+                /** @description Distinct visitors of the whole window. */
+                windowUniqueVisitors: {
+                    value: number;
+                    /** @description (current - previous) / previous; null when not asked for, or when previous is 0. */
+                    delta: number | null;
+                };
+                /** @description Share of the daily distinct visitors who had been seen before that day. */
+                returningVisitorsPct: {
+                    value: number;
+                    /** @description (current - previous) / previous; null when not asked for, or when previous is 0. */
+                    delta: number | null;
+                };
+                totalPageViews: {
+                    value: number;
+                    /** @description (current - previous) / previous; null when not asked for, or when previous is 0. */
+                    delta: number | null;
+                };
+                /** @description New leads by daily distinct visitors. */
+                leadCaptureRate: {
+                    value: number;
+                    /** @description (current - previous) / previous; null when not asked for, or when previous is 0. */
+                    delta: number | null;
+                };
+                /** @description Forms submitted by forms started. */
+                formCompletionRate: {
+                    value: number;
+                    /** @description (current - previous) / previous; null when not asked for, or when previous is 0. */
+                    delta: number | null;
+                };
+                /** @description Share of the sessions with an entrance that converted at or after it. */
+                landingPageConversionRate: {
+                    value: number;
+                    /** @description (current - previous) / previous; null when not asked for, or when previous is 0. */
+                    delta: number | null;
+                };
+                /** @description From the first visit to the capture of a new lead, in hours. */
+                avgTimeToFirstCaptureHrs: {
+                    value: number;
+                    /** @description (current - previous) / previous; null when not asked for, or when previous is 0. */
+                    delta: number | null;
+                };
+                /** @description Share of events by source. */
+                trafficSourceMix: {
+                    direct: number;
+                    organic_search: number;
+                    paid_search: number;
+                    social: number;
+                    email: number;
+                    referral: number;
+                    campaign: number;
+                    internal: number;
+                    unknown: number;
+                };
+            };
+            ingest: {
+                /** @description Accepted events by accepted and refused ones. */
+                successPct: number;
+                /** @description Time to first byte that browsers reported: daily percentiles weighted by events. */
+                p95TtfbMs: number | null;
+                totalEventsAccepted: number;
+                totalEventsRejected: number;
+            };
+            trend: {
+                /** Format: date */
+                day: string;
+                uniqueVisitors: number;
+                pageViews: number;
+                newLeads: number;
             }[];
         };
         MemoryMetric: {
@@ -3301,6 +3682,144 @@ export interface components {
                 };
             };
         };
+        /** @description Service Unavailable: `unavailable` */
+        "v1.DATABASE_UNAVAILABLE.INGEST_OVERLOADED.SHUTTING_DOWN": {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["MarketingError"];
+            };
+        };
+        /** @description Service Unavailable: `unavailable` */
+        "v1.DATABASE_UNAVAILABLE.SHUTTING_DOWN": {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["MarketingError"];
+            };
+        };
+        /** @description Service Unavailable: `unavailable`, `admin_auth_not_configured` */
+        "v1.DATABASE_UNAVAILABLE.SHUTTING_DOWN.admin_auth_not_configured": {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                /** @description Seconds after which to send it again */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["MarketingError"];
+            };
+        };
+        /** @description Internal Server Error: `internal_error` */
+        "v1.INTERNAL_ERROR": {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["MarketingError"];
+            };
+        };
+        /** @description Bad Request: `invalid_json`, `invalid_request` */
+        "v1.INVALID_JSON.VALIDATION_ERROR": {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["MarketingError"];
+            };
+        };
+        /** @description Not Found: `not_found` */
+        "v1.NOT_FOUND": {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["MarketingError"];
+            };
+        };
+        /** @description Forbidden: `origin_not_allowed` */
+        "v1.ORIGIN_NOT_ALLOWED": {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["MarketingError"];
+            };
+        };
+        /** @description Payload Too Large: `payload_too_large` */
+        "v1.PAYLOAD_TOO_LARGE": {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["MarketingError"];
+            };
+        };
+        /** @description Too Many Requests: `rate_limited` */
+        "v1.RATE_LIMITED": {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                "Retry-After": components["headers"]["RetryAfter"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["MarketingError"];
+            };
+        };
+        /** @description Unprocessable Entity: `row_refused` */
+        "v1.ROW_REFUSED": {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["MarketingError"];
+            };
+        };
+        /** @description Unsupported Media Type: `unsupported_media_type` */
+        "v1.UNSUPPORTED_MEDIA_TYPE": {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["MarketingError"];
+            };
+        };
+        /** @description Bad Request: `invalid_request` */
+        "v1.VALIDATION_ERROR": {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["MarketingError"];
+            };
+        };
+        /** @description Unauthorized: `unauthorized` */
+        "v1.unauthorized": {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["MarketingError"];
+            };
+        };
     };
     parameters: never;
     requestBodies: never;
@@ -4382,6 +4901,43 @@ export interface operations {
             503: components["responses"]["SHUTTING_DOWN"];
         };
     };
+    addMarketingEvent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MarketingEvent"];
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description Accepted */
+            202: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MarketingEventAccepted"];
+                };
+            };
+            400: components["responses"]["v1.INVALID_JSON.VALIDATION_ERROR"];
+            403: components["responses"]["v1.ORIGIN_NOT_ALLOWED"];
+            413: components["responses"]["v1.PAYLOAD_TOO_LARGE"];
+            415: components["responses"]["v1.UNSUPPORTED_MEDIA_TYPE"];
+            422: components["responses"]["v1.ROW_REFUSED"];
+            429: components["responses"]["v1.RATE_LIMITED"];
+            500: components["responses"]["v1.INTERNAL_ERROR"];
+            503: components["responses"]["v1.DATABASE_UNAVAILABLE.INGEST_OVERLOADED.SHUTTING_DOWN"];
+        };
+    };
     getServiceHealth: {
         parameters: {
             query?: never;
@@ -4401,6 +4957,193 @@ export interface operations {
                     "application/json": components["schemas"]["ServiceHealth"];
                 };
             };
+        };
+    };
+    captureLead: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LeadCapture"];
+                "text/plain": string;
+                "application/x-www-form-urlencoded": components["schemas"]["LeadCapture"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeadCaptured"];
+                };
+            };
+            /** @description Accepted */
+            202: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        /** @constant */
+                        ok: true;
+                    };
+                };
+            };
+            /** @description Of a posted form: back to the site */
+            303: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    /** @description A path of the site */
+                    Location: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["v1.INVALID_JSON.VALIDATION_ERROR"];
+            403: components["responses"]["v1.ORIGIN_NOT_ALLOWED"];
+            413: components["responses"]["v1.PAYLOAD_TOO_LARGE"];
+            415: components["responses"]["v1.UNSUPPORTED_MEDIA_TYPE"];
+            422: components["responses"]["v1.ROW_REFUSED"];
+            429: components["responses"]["v1.RATE_LIMITED"];
+            500: components["responses"]["v1.INTERNAL_ERROR"];
+            503: components["responses"]["v1.DATABASE_UNAVAILABLE.INGEST_OVERLOADED.SHUTTING_DOWN"];
+        };
+    };
+    deleteLead: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LeadDelete"];
+                "text/plain": string;
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeadDeleted"];
+                };
+            };
+            400: components["responses"]["v1.INVALID_JSON.VALIDATION_ERROR"];
+            401: components["responses"]["v1.unauthorized"];
+            403: components["responses"]["v1.ORIGIN_NOT_ALLOWED"];
+            404: components["responses"]["v1.NOT_FOUND"];
+            413: components["responses"]["v1.PAYLOAD_TOO_LARGE"];
+            415: components["responses"]["v1.UNSUPPORTED_MEDIA_TYPE"];
+            429: components["responses"]["v1.RATE_LIMITED"];
+            500: components["responses"]["v1.INTERNAL_ERROR"];
+            503: components["responses"]["v1.DATABASE_UNAVAILABLE.SHUTTING_DOWN.admin_auth_not_configured"];
+        };
+    };
+    unsubscribeLead: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LeadUnsubscribe"];
+                "text/plain": string;
+                "application/x-www-form-urlencoded": components["schemas"]["LeadUnsubscribe"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LeadUnsubscribed"];
+                };
+            };
+            400: components["responses"]["v1.INVALID_JSON.VALIDATION_ERROR"];
+            403: components["responses"]["v1.ORIGIN_NOT_ALLOWED"];
+            404: components["responses"]["v1.NOT_FOUND"];
+            413: components["responses"]["v1.PAYLOAD_TOO_LARGE"];
+            415: components["responses"]["v1.UNSUPPORTED_MEDIA_TYPE"];
+            429: components["responses"]["v1.RATE_LIMITED"];
+            500: components["responses"]["v1.INTERNAL_ERROR"];
+            503: components["responses"]["v1.DATABASE_UNAVAILABLE.SHUTTING_DOWN"];
+        };
+    };
+    getMarketingSummary: {
+        parameters: {
+            query: {
+                /**
+                 * @description First day, UTC.
+                 * @example 2026-01-14
+                 */
+                from: string;
+                /**
+                 * @description Last day, UTC; the window has 366 days at most.
+                 * @example 2026-02-13
+                 */
+                to: string;
+                /** @description `default` is all properties. */
+                propertyId?: string;
+                /** @description Whether to compare with the window before: 1, true, yes, on, or 0, false, no, off. */
+                compareTo?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    "x-request-id": components["headers"]["RequestId"];
+                    "RateLimit-Limit": components["headers"]["RateLimitLimit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimitRemaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimitReset"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MarketingSummary"];
+                };
+            };
+            400: components["responses"]["v1.VALIDATION_ERROR"];
+            401: components["responses"]["v1.unauthorized"];
+            429: components["responses"]["v1.RATE_LIMITED"];
+            500: components["responses"]["v1.INTERNAL_ERROR"];
+            503: components["responses"]["v1.DATABASE_UNAVAILABLE.SHUTTING_DOWN.admin_auth_not_configured"];
         };
     };
     addWidgetEvents: {
