@@ -2,6 +2,7 @@ import { cpus, loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { bootloaderBench } from './bootloader.ts';
 import { ingestBench } from './ingest.ts';
+import { marketingBench } from './marketing.ts';
 import { orgSeriesBench } from './org-series.ts';
 import { readsBench } from './reads.ts';
 import type { Bench } from './support/bench.ts';
@@ -27,6 +28,7 @@ const benches: readonly Bench[] = [
   widgetAnalyticsReadsBench,
   widgetAnalyticsRollupBench,
   widgetPerformanceBench,
+  marketingBench,
 ];
 
 const help = [

@@ -3,6 +3,8 @@ import { readConfig } from '../platform/config.ts';
 import { systemClock } from '../platform/time/utc-day.ts';
 import { createDemoData } from './demo-data.ts';
 import { createDemoHistory } from './demo-history.ts';
+import { createDemoMarketingHistory } from './demo-marketing-history.ts';
+import { startDemoMarketingTraffic } from './demo-marketing-traffic.ts';
 import { startDemoPages } from './demo-pages.ts';
 import { startDemoShops } from './demo-shops.ts';
 import { startDemoTraffic } from './demo-traffic.ts';
@@ -12,7 +14,7 @@ import { startDemoVisitors } from './demo-visitors.ts';
 await runCommand({
   name: 'demo',
   summary:
-    'Creates the demo organizations in the database of DATABASE_URL_JOBS with a week of visits, runs their shops and sends their traffic to an exporter until it is told to stop.',
+    'Creates the demo organizations in the database of DATABASE_URL_JOBS and marketing sites with a week of visits, runs the shops and sends their traffic to an exporter until it is told to stop.',
   flags: {
     exporter: {
       required: true,
@@ -36,12 +38,14 @@ await runCommand({
     const organizations = await createDemoData({ databaseUrl, ingestKeys: {} });
     for (const { key, siteId, shows } of organizations) console.log(`${key}: site id ${siteId}; ${shows}`);
     await createDemoHistory(organizations, { config, now: systemClock(), signal: ending.signal });
+    await createDemoMarketingHistory({ config, now: systemClock(), signal: ending.signal });
     const shops = await startDemoShops(organizations, { config, exporterUrl, ...(hostName === undefined ? {} : { hostName }), write });
     const traffic = startDemoTraffic(organizations, { exporterUrl, databaseUrl, write });
     const visitors = startDemoVisitors(organizations, { exporterUrl, write });
     const pages = startDemoPages(organizations, { exporterUrl, write });
+    const marketing = startDemoMarketingTraffic({ exporterUrl, write });
     if (!ending.signal.aborted) await stopped;
-    await Promise.all([traffic.stop(), visitors.stop(), pages.stop(), shops.stop()]);
+    await Promise.all([traffic.stop(), visitors.stop(), pages.stop(), marketing.stop(), shops.stop()]);
     return ['stopped'];
   },
 });

@@ -4,6 +4,8 @@ import { readConfig } from '../platform/config.ts';
 import { systemClock } from '../platform/time/utc-day.ts';
 import { createDemoData, type DemoOrganization } from './demo-data.ts';
 import { createDemoHistory } from './demo-history.ts';
+import { createDemoMarketingHistory } from './demo-marketing-history.ts';
+import { startDemoMarketingTraffic } from './demo-marketing-traffic.ts';
 import { startDemoPage } from './demo-page.ts';
 import { startDemoPages } from './demo-pages.ts';
 import { startDemoShops } from './demo-shops.ts';
@@ -74,12 +76,14 @@ async function startDemo(stack: Stack, signal: AbortSignal): Promise<{ stop: () 
     const databaseUrl = stack.databaseUrl('observability_jobs');
     const exporterUrl = `http://127.0.0.1:${stack.ports.exporter}`;
     await createDemoHistory(organizations, { config, now: systemClock(), signal });
+    await createDemoMarketingHistory({ config, now: systemClock(), signal });
     const page = await startDemoPage(stack.ports.demoPage);
     parts.push(page);
     parts.push(await startDemoShops(organizations, { config, exporterUrl, write }));
     parts.push(startDemoTraffic(organizations, { exporterUrl, databaseUrl, write }));
     parts.push(startDemoVisitors(organizations, { exporterUrl, write }));
     parts.push(startDemoPages(organizations, { exporterUrl, write }));
+    parts.push(startDemoMarketingTraffic({ exporterUrl, write }));
     console.log(await demoSummary(stack, { organizations, page }));
     return { stop };
   } catch (error) {

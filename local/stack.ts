@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { migrate } from '../platform/postgres/migrate.ts';
 import { type DatabaseRole, giveRolesLogin } from './database-roles.ts';
+import { demoProperties } from './demo-marketing.ts';
 import { readLogLine } from './log-lines.ts';
 import { assertPortsFree, type StackPorts } from './ports.ts';
 import { type PostgresCluster, startPostgresCluster } from './postgres-cluster.ts';
@@ -178,6 +179,7 @@ export function serviceEnvironment(options: {
     // The shops of the demo are on this machine.
     WOOCOMMERCE_ALLOW_PRIVATE_HOSTS: 'true',
     PUBLIC_ENV: 'local',
+    ROLLUP_PROPERTY_IDS: demoProperties.join(),
   };
   // A variable and its _FILE twin exclude each other, as do a secret and a JWKS URL; and Prometheus here has no METRICS_TOKEN.
   const taken = [...Object.keys(variables).map((name) => `${name}_FILE`), 'AUTH_JWKS_URL', 'METRICS_TOKEN', 'METRICS_TOKEN_FILE'];

@@ -1,6 +1,7 @@
 import type { DemoOrganization } from './demo-data.ts';
 import type { DemoPage } from './demo-page.ts';
 import type { Stack } from './stack.ts';
+import { addDays, systemClock, utcDayOf } from '../platform/time/utc-day.ts';
 import { signToken } from './tokens.ts';
 import { widgetSnippet } from './widget-snippet.ts';
 
@@ -42,6 +43,7 @@ export async function demoSummary(
   const [demo] = organizations;
   if (!demo) return '';
   const { ports, secrets } = stack;
+  const today = utcDayOf(systemClock());
   const exporter = `http://127.0.0.1:${ports.exporter}`;
   const api = `http://127.0.0.1:${ports.api}`;
   const analytics = `${api}/api/analytics/widget/${demo.chatbotId}`;
@@ -75,6 +77,10 @@ export async function demoSummary(
     ],
     [`how the operations on its shop went`, `curl -s -H 'Authorization: Bearer ${member}' '${api}/api/woocommerce/analytics?limit=3'`],
     ['whether its shop answers now', `curl -s -H 'Authorization: Bearer ${member}' ${api}/api/woocommerce/health`],
+    [
+      'what a week of visitors did on the marketing sites, compared with the week before (propertyId=www is one of them)',
+      `curl -s -H 'x-admin-key: ${secrets.ADMIN_API_KEY}' '${api}/v1/metrics/summary?from=${addDays(today, -6)}&to=${today}&compareTo=true'`,
+    ],
     ['Prometheus asks about each organization', `curl -s http://127.0.0.1:${ports.exporterMetrics}/metrics/orgs`],
   ];
   return [

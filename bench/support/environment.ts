@@ -3,6 +3,7 @@ import { SignJWT } from 'jose';
 import type { BenchDatabase } from './cluster.ts';
 
 const jwtSecret = randomBytes(32).toString('base64url');
+export const adminKey = randomBytes(24).toString('base64url');
 const issuer = 'https://login.example.com';
 const audience = 'widget-observability';
 
@@ -15,6 +16,7 @@ export function exporterEnvironment(database: BenchDatabase): Record<string, str
     EXPORTER_PORT: '0',
     EXPORTER_METRICS_PORT: '0',
     ORG_TOKEN_SECRET: randomBytes(32).toString('base64url'),
+    IP_HASH_PEPPER: randomBytes(32).toString('base64url'),
     ORG_SERIES_MAX_ORGS: '10000',
     ...noRateLimit,
   };
@@ -29,6 +31,7 @@ export function apiEnvironment(database: BenchDatabase): Record<string, string> 
     AUTH_JWT_SECRET: jwtSecret,
     AUTH_ISSUER: issuer,
     AUTH_AUDIENCE: audience,
+    ADMIN_API_KEY: adminKey,
     ...noRateLimit,
   };
 }

@@ -2,7 +2,7 @@
 export interface Figure {
   name: string;
   value: number;
-  unit: 'x' | 'ms' | '%' | 'series' | 'answers' | 'operations/s' | 'requests/s' | 'events/s' | 'rows/s' | 's' | 'bytes';
+  unit: 'x' | 'ms' | '%' | 'series' | 'answers' | 'operations/s' | 'requests/s' | 'events/s' | 'rows/s' | 'days/s' | 's' | 'bytes';
   target: { atLeast: number } | { below: number } | { atMost: number };
 }
 

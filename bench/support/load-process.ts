@@ -54,6 +54,8 @@ function requestsOf(send: LoadKind): autocannon.Request[] {
       headers: { 'x-site-id': siteId, origin: send.origin },
     }));
   }
+  if (send.kind === 'summary') return [{ method: 'GET', path: send.path, headers: { 'x-admin-key': send.adminKey } }];
+  if (send.kind === 'marketing') return marketingRequests(send);
   if (send.kind === 'events') return eventRequests(send);
   if (send.kind === 'operations') return operationRequests(send);
   if (send.kind === 'metrics') return metricRequests(send);
@@ -161,6 +163,33 @@ function eventRequests({ chatbotIds, eventsPerBatch }: Extract<LoadKind, { kind:
           `{"chatbotId":"${chatbotId}","sessionId":"s-${visit}-${visitor}","anonymousId":"a-${visitor}",` +
           `"context":{"referrer":"https://www.example.com/","landing_page":"https://shop.example/?utm_source=google","screen_width":1280,"screen_height":800},` +
           `"events":[${events.join()}]}`,
+      };
+    },
+  }));
+}
+
+const marketingVisitors = 2000;
+
+/** One event each: visitors of sites in turn, on their way through pages, with what a browser tells of them. */
+function marketingRequests({ propertyIds }: Extract<LoadKind, { kind: 'marketing' }>): autocannon.Request[] {
+  const crowd = randomUUID();
+  let visits = 0;
+  return propertyIds.map((propertyId) => ({
+    method: 'POST',
+    path: '/v1/events',
+    headers: {
+      'content-type': 'application/json',
+      'user-agent': 'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36',
+    },
+    setupRequest: (request) => {
+      visits += 1;
+      return {
+        ...request,
+        body:
+          `{"anonId":"${crowd}-${visits % marketingVisitors}","eventType":"page_view","path":"/products/${visits % 50}","eventId":"${randomUUID()}",` +
+          `"timestamp":"${new Date().toISOString()}","referrer":"https://www.google.com/","props":{"variant":"blue"},` +
+          `"traffic":{"propertyId":"${propertyId}","host":"www.example.com","pageTitle":"Products","language":"en","timezone":"Europe/Vienna",` +
+          `"screenWidth":1280,"screenHeight":800,"webVitals":{"lcpMs":1800,"ttfbMs":120,"clsScore":0.02}}}`,
       };
     },
   }));

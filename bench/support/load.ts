@@ -7,6 +7,8 @@ export type LoadKind =
   | { kind: 'metrics'; chatbotIds: string[]; metricsPerBatch: number }
   | { kind: 'operations'; ingestKeys: string[]; operationsPerBatch: number }
   | { kind: 'bootloader'; siteIds: string[]; origin: string }
+  | { kind: 'marketing'; propertyIds: string[] }
+  | { kind: 'summary'; path: string; adminKey: string }
   | { kind: 'read'; path: string; tokens: string[] };
 
 export interface LoadOptions {

@@ -100,6 +100,11 @@ describe('slices', () => {
       'api/routes.ts',
       'jobs/jobs.ts',
       'jobs/cli/widget-stats-backfill.ts',
+      'jobs/cli/rollups-run.ts',
+      'jobs/cli/rollups-backfill.ts',
+      'jobs/cli/rollups-status.ts',
+      'jobs/cli/rollups-discrepancy.ts',
+      'jobs/cli/marketing-purge.ts',
     ]);
     const wrong = product()
       .filter(({ path }) => ['platform', 'exporter', 'api', 'jobs'].includes(topOf(path)) && !mayName.has(path))

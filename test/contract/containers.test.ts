@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { checkout } from '../../local/processes.ts';
+import { demoProperties } from '../../local/demo-marketing.ts';
 import { audience, issuer } from '../../local/tokens.ts';
 import { readConfig, variables } from '../../platform/config.ts';
 import { version } from '../../platform/version.ts';
@@ -229,6 +230,9 @@ describe('deploy/compose/demo.env', () => {
       expect(configOf(compose, name).WOOCOMMERCE_ALLOW_PRIVATE_HOSTS, name).toBe(false);
     }
     expect(withDemo['demo']?.command).toContain('--shops-host=demo');
+    for (const name of ['exporter', 'jobs', 'demo']) {
+      expect(withDemo[name]?.environment['ROLLUP_PROPERTY_IDS'], name).toBe(demoProperties.join());
+    }
   });
 });
 
@@ -395,7 +399,7 @@ async function settingsOf(path: string): Promise<Record<string, string>> {
 function minimalEnvironment(name: 'exporter' | 'api'): Record<string, string> {
   const url = 'postgres://u:p@h/d';
   return name === 'exporter'
-    ? { DATABASE_URL_EXPORTER: url, ORG_TOKEN_SECRET: 's'.repeat(32) }
+    ? { DATABASE_URL_EXPORTER: url, ORG_TOKEN_SECRET: 's'.repeat(32), IP_HASH_PEPPER: 's'.repeat(32) }
     : { DATABASE_URL_API: url, DATABASE_URL_ADMIN: url, AUTH_JWT_SECRET: 's'.repeat(32), AUTH_ISSUER: 'i', AUTH_AUDIENCE: 'a' };
 }
 

@@ -83,6 +83,7 @@ describe.each(dashboards)('dashboard $name', ({ name, dashboard }) => {
 
 test('the uids of dashboards are the ones that alerts and bookmarks know', () => {
   expect(dashboards.map(({ dashboard }) => dashboard.uid)).toEqual([
+    'marketing',
     'overview',
     'stack',
     'widget-analytics',

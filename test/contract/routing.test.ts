@@ -304,6 +304,7 @@ describe('a running Alertmanager with the shipped file', () => {
       'ObservabilityIngestQueueFilling',
       'ObservabilityCounterFlushStalled',
       'MarketingIngestRejectionsHigh',
+      'MarketingCaptureSilent',
     ].map((alertname) => ({
       because: 'no database for the exporter',
       source: databaseOf('exporter'),

@@ -19,6 +19,7 @@ export const testIdentity = {
   adminKey: randomBytes(24).toString('base64url'),
   webhookToken: randomBytes(24).toString('base64url'),
   orgTokenSecret: randomBytes(32).toString('base64url'),
+  ipHashPepper: randomBytes(32).toString('base64url'),
   portalOrigin: 'https://portal.example.com',
 };
 
@@ -39,6 +40,7 @@ export function testEnvironment(
     API_METRICS_PORT: '0',
     JOBS_METRICS_PORT: '0',
     ORG_TOKEN_SECRET: testIdentity.orgTokenSecret,
+    IP_HASH_PEPPER: testIdentity.ipHashPepper,
     ALERTMANAGER_WEBHOOK_TOKEN: testIdentity.webhookToken,
     AUTH_JWT_SECRET: testIdentity.jwtSecret,
     AUTH_ISSUER: testIdentity.issuer,
