@@ -89,7 +89,7 @@ create table widget_sessions (
   check ((ended_at is null) = (duration_seconds is null))
 ) partition by range (started_at);
 -- The list of sessions, the rollup of a day, and what is still open.
-create index widget_sessions_started_idx on widget_sessions (chatbot_id, started_at desc);
+create index widget_sessions_started_idx on widget_sessions (chatbot_id, started_at desc, session_id) include (org_id);
 create index widget_sessions_open_idx on widget_sessions (chatbot_id, started_at desc) where ended_at is null;
 create index widget_sessions_uncounted_idx on widget_sessions (chatbot_id, started_at desc) where not in_daily_stats;
 insert into partitioned_tables (table_name, granularity, late_days, closed_indexes) values (

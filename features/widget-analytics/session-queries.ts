@@ -47,9 +47,16 @@ export async function readSessionPage(
     'select count(*) as total from widget_sessions sessions where sessions.org_id = $1 and sessions.chatbot_id = $2',
     [orgId, chatbotId],
   );
+  // What is skipped is read from the index alone: rows are wide.
   const { rows } = await db.query<SessionRow>(
-    `select ${sessionList} from widget_sessions sessions where sessions.org_id = $1 and sessions.chatbot_id = $2
-     order by sessions.started_at desc, sessions.session_id limit $3 offset $4`,
+    `with page as materialized (
+       select paged.started_at, paged.session_id from widget_sessions paged where paged.org_id = $1 and paged.chatbot_id = $2
+       order by paged.started_at desc, paged.session_id limit $3 offset $4
+     )
+     select ${sessionList}
+     from page join widget_sessions sessions
+       on sessions.org_id = $1 and sessions.chatbot_id = $2 and sessions.session_id = page.session_id and sessions.started_at = page.started_at
+     order by page.started_at desc, page.session_id`,
     [orgId, chatbotId, limit, (page - 1) * limit],
   );
   return { total: counted.rows[0]?.total ?? 0, sessions: rows };
