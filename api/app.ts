@@ -45,7 +45,15 @@ export async function startApi(options: { config: ApiConfig; lifecycle: Lifecycl
   lifecycle.onStop('database pools', async () => {
     await Promise.all(Object.values(pools).map((pool) => pool.end()));
   });
-  const database = watchDatabase({ metrics, service: 'api', pools, probe: pools.probe, log });
+  const database = watchDatabase({
+    metrics,
+    service: 'api',
+    pools,
+    probe: pools.probe,
+    others: [pools.admin],
+    safety: { acceptsLoss: config.ALLOW_LOSSY_DATABASE },
+    log,
+  });
   lifecycle.onStop('database probe', database.stop);
 
   // Before a caller is known there is no organization to see rows of, so look-ups run as the administrators' role.

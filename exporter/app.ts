@@ -53,7 +53,14 @@ export async function startExporter(options: { config: ExporterConfig; lifecycle
   lifecycle.onStop('database pools', async () => {
     await Promise.all(Object.values(pools).map((pool) => pool.end()));
   });
-  const database = watchDatabase({ metrics, service: 'exporter', pools, probe: pools.probe, log });
+  const database = watchDatabase({
+    metrics,
+    service: 'exporter',
+    pools,
+    probe: pools.probe,
+    safety: { acceptsLoss: config.ALLOW_LOSSY_DATABASE },
+    log,
+  });
   lifecycle.onStop('database probe', database.stop);
 
   const directory = createDirectory({ db: pools.read, now, log });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import pg from 'pg';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
 import { jobsConfig, runJobs, scrape } from '../test/support/services.ts';
@@ -120,6 +120,28 @@ describe('the clock', () => {
     for (const name of names) {
       expect(value(`observability_job_runs_total{task="${name}",outcome="succeeded"}`), name).toBe(1);
       expect(value(`observability_job_duration_seconds_count{task="${name}"}`), name).toBe(1);
+    }
+  });
+
+  test('wakes up every minute, also after the clock of the machine was set back', async () => {
+    await everythingSucceeded();
+    vi.useFakeTimers({ toFake: ['Date', 'setInterval', 'clearInterval'], now });
+    try {
+      const jobs = await runJobs(database, { now: () => now });
+      await jobs.tick();
+      await database.query(`delete from job_runs where job = 'alerts-prune'`);
+      vi.setSystemTime(now.getTime() - 3_600_000);
+      vi.advanceTimersByTime(60_000);
+      await waitUntil(
+        async () => (await database.query(`select from job_runs where job = 'alerts-prune' and status = 'succeeded'`)).length === 1,
+        {
+          within: 10_000,
+          what: 'a run of the job that is due',
+        },
+      );
+      await jobs.stop();
+    } finally {
+      vi.useRealTimers();
     }
   });
 

@@ -1,4 +1,3 @@
-import { schedule } from 'node-cron';
 import type { JobsConfig } from '../platform/config.ts';
 import { startMetricsListener } from '../platform/http/metrics-listener.ts';
 import { intervalSeconds, type Job } from '../platform/jobs/job.ts';
@@ -17,7 +16,7 @@ import { readJobFreshness } from './runs.ts';
 export interface Jobs {
   metrics: MetricsRegistry;
   metricsPort: number;
-  /** Looks for due jobs now, instead of at the next full minute; resolves when none is running any more. */
+  /** Looks for due jobs now, instead of in at most a minute; resolves when none is running any more. */
   tick: () => Promise<void>;
   refresh: () => Promise<void>;
 }
@@ -25,7 +24,13 @@ export interface Jobs {
 /** Roll-ups and retention over 10 million rows take minutes, not seconds. */
 const statementTimeoutMs = 15 * 60_000;
 
-/** Starts the clock. node-cron only wakes it up: what is due is decided from job_runs, so missed and repeated alarms are harmless. */
+/**
+ * What is due is decided from job_runs, so missed and repeated alarms are harmless. A plain interval: an alarm that waits for a time of day, as
+ * cron's do, stands still for as long as the clock was set back.
+ */
+const wakeUpEveryMs = 60_000;
+
+/** Starts the clock. */
 export async function startJobs(options: { config: JobsConfig; lifecycle: Lifecycle; log: Logger; now: Clock }): Promise<Jobs> {
   const { config, lifecycle, log, now } = options;
   const metrics = createMetricsRegistry({ defaultMetrics: true });
@@ -39,7 +44,14 @@ export async function startJobs(options: { config: JobsConfig; lifecycle: Lifecy
   lifecycle.onStop('database pools', async () => {
     await Promise.all(Object.values(pools).map((pool) => pool.end()));
   });
-  const database = watchDatabase({ metrics, service: 'jobs', pools, probe: pools.read, log });
+  const database = watchDatabase({
+    metrics,
+    service: 'jobs',
+    pools,
+    probe: pools.read,
+    safety: { acceptsLoss: config.ALLOW_LOSSY_DATABASE },
+    log,
+  });
   lifecycle.onStop('database probe', database.stop);
   const collectors = exposeFreshness({ metrics, db: pools.read, log, now });
   lifecycle.onStop('collectors', () => collectors.stop());
@@ -73,9 +85,9 @@ export async function startJobs(options: { config: JobsConfig; lifecycle: Lifecy
     // Whatever an earlier tick started counts too.
     await Promise.all(running);
   };
-  const alarm = schedule('* * * * *', () => void tick(), { timezone: 'UTC' });
+  const alarm = setInterval(() => void tick(), wakeUpEveryMs);
   lifecycle.onStop('jobs', async () => {
-    await alarm.destroy();
+    clearInterval(alarm);
     await Promise.all(running);
   });
   void tick();

@@ -18,6 +18,8 @@ export interface ProgramOptions {
   name: string;
   program: string;
   args: string[];
+  /** Where it runs; in the checkout when left out. */
+  cwd?: string | undefined;
   env?: Record<string, string | undefined>;
   /** Told each line it writes. */
   onLine?: (line: string) => void;
@@ -29,13 +31,13 @@ export interface ProgramOptions {
 const stopWithinMs = 20_000;
 
 /**
- * Starts a program in the checkout, outside our terminal's process group: Ctrl-C must reach us alone, or everything would
+ * Starts a program outside our terminal's process group: Ctrl-C must reach us alone, or everything would
  * end at once and the exporter could not write down its counters. It ends when we are killed.
  */
 export function startProgram(options: ProgramOptions): RunningProgram {
   const { name } = options;
   const child = spawn(options.program, options.args, {
-    cwd: checkout,
+    cwd: options.cwd ?? checkout,
     env: options.env ?? process.env,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -72,7 +74,10 @@ export function startProgram(options: ProgramOptions): RunningProgram {
 
 export type ServiceName = 'exporter' | 'api' | 'jobs';
 
-/** Starts one of our processes from its source. */
-export function startService(name: ServiceName, options: Pick<ProgramOptions, 'env' | 'onLine' | 'onUnexpectedExit'>): RunningProgram {
+/** Starts one of our processes from its source, which is in its working directory. */
+export function startService(
+  name: ServiceName,
+  options: Pick<ProgramOptions, 'cwd' | 'env' | 'onLine' | 'onUnexpectedExit'>,
+): RunningProgram {
   return startProgram({ ...options, name, program: process.execPath, args: ['--import', 'tsx', `${name}/main.ts`] });
 }

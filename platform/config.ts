@@ -59,8 +59,15 @@ const origins = list.refine(
   'must be a comma-separated list of origins such as https://portal.example.com',
 );
 
+const flag = (fallback: 'true' | 'false') =>
+  z
+    .enum(['true', 'false'])
+    .default(fallback)
+    .transform((text) => text === 'true');
+
 const everyProcess = {
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal']).default('info'),
+  ALLOW_LOSSY_DATABASE: flag('false'),
   METRICS_HOST: listenHost.default('127.0.0.1'),
   METRICS_TOKEN: secret(16).optional(),
   METRICS_WEB_CONFIG_FILE: z.string().optional(),
@@ -80,12 +87,6 @@ const everyHttpProcess = {
     .pipe(z.number().positive())
     .default(1),
 };
-
-const flag = (fallback: 'true' | 'false') =>
-  z
-    .enum(['true', 'false'])
-    .default(fallback)
-    .transform((text) => text === 'true');
 
 /** Sealed credentials of shops, and what may be asked of them. */
 const encryptionKey = z

@@ -1,6 +1,6 @@
 import { cleanText } from '../../platform/clean-text.ts';
 import { canonicalJson } from '../../platform/stored-json.ts';
-import { utcDayOf, type UtcDay } from '../../platform/time/utc-day.ts';
+import { clockErrorMs, utcDayOf, type UtcDay } from '../../platform/time/utc-day.ts';
 import { deviceType, type DeviceType } from './device.ts';
 import type { CaptureBody, EventBody, Traffic, Utm } from './events.ts';
 import { sha256Hex, type Fingerprint } from './fingerprint.ts';
@@ -47,8 +47,6 @@ const windowSeconds = 30;
 const longestProperty = 128;
 /** For so long a retry is known for one, whatever the sender's clock says. */
 const retriedMs = 86_400_000;
-/** A clock that is ahead, more or less. */
-const aheadMs = 3_600_000;
 
 export function eventOf(body: EventBody, context: EventContext): MarketingEvent {
   const { anonId, eventType, path, eventId, timestamp, referrer = null, utm = {}, props = {}, traffic = {} } = body;
@@ -109,15 +107,17 @@ function isWithin(time: Date, receivedAt: Date): boolean {
 
 /**
  * An event is found again although the time that counts has become another one: that of its receipt is later for a retry, and the one that it
- * states may have been taken, or be taken now. Without an id and a time it is the same event within half a minute only, which is of one day.
+ * states may have been taken, or be taken now; after the clock was set back it is earlier. Without an id and a time it is the same event within
+ * half a minute only, which is of one day.
  */
 function daysOfTries(
   { eventId, timestamp }: EventBody,
   { occurredAt, receivedAt }: Pick<MarketingEvent, 'occurredAt' | 'receivedAt'>,
 ): UtcDay[] {
   const times = [occurredAt.getTime()];
-  if (occurredAt === timestamp) times.push(timestamp.getTime() - aheadMs);
-  else if (eventId !== undefined || timestamp !== undefined) times.push(receivedAt.getTime() - retriedMs);
+  if (occurredAt === timestamp) times.push(timestamp.getTime() - clockErrorMs);
+  else if (eventId !== undefined || timestamp !== undefined)
+    times.push(receivedAt.getTime() - retriedMs, receivedAt.getTime() + clockErrorMs);
   if (timestamp !== undefined && isWithin(timestamp, new Date(receivedAt.getTime() - retriedMs))) times.push(timestamp.getTime());
   return [...new Set(times.map((time) => utcDayOf(new Date(time))))];
 }

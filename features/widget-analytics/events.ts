@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { cleanText } from '../../platform/clean-text.ts';
 import { longestText, uuid } from '../../platform/http/validation.ts';
 import { storedJson } from '../../platform/stored-json.ts';
-import { addDays, utcDayOf, type UtcDay } from '../../platform/time/utc-day.ts';
+import { addDays, clockErrorMs, utcDayOf, type UtcDay } from '../../platform/time/utc-day.ts';
 import { dateOf, microsOf, type Micros, type SessionContext, type SessionEvent, type SessionUser } from './session.ts';
 
 /** Lengths are those of the cleaned text, which is what is stored. */
@@ -222,10 +222,11 @@ const longestRetryDays = 2;
 function retryDatesOf(told: readonly Date[], receivedAt: Date): UtcDay[] {
   const today = utcDayOf(receivedAt);
   const yesterday = addDays(today, -1);
+  const beforeSetBack = utcDayOf(new Date(receivedAt.getTime() + clockErrorMs));
   const near = told
     .filter((time) => Math.abs(receivedAt.getTime() - time.getTime()) <= longestRetryDays * oldestMs)
     .map((time) => utcDayOf(time));
-  return [...new Set([today, yesterday, ...near])];
+  return [...new Set([today, yesterday, beforeSetBack, ...near])];
 }
 
 function isWithin(time: Date, receivedAt: Date): boolean {

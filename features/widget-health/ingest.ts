@@ -1,6 +1,6 @@
 import type { Queryable } from '../../platform/postgres/pool.ts';
 import type { FlushId } from '../../platform/postgres/counter-flusher.ts';
-import type { BatchDays } from '../../platform/postgres/seen-batches.ts';
+import { seenAround, type BatchDays } from '../../platform/postgres/seen-batches.ts';
 import { bucketCount, bucketOf } from './histogram.ts';
 
 /** Label of this slice's rows in the ingest metrics, and of its batches in ingest_batches. */
@@ -154,8 +154,8 @@ export async function addHealthDeltas(db: Queryable, flush: FlushId, entries: re
 }
 
 /**
- * Writes message batches of any number of organizations as one statement. A batch id that was seen for its organization on its day
- * or the day before adds nothing. Outcomes in the order of the units.
+ * Writes message batches of any number of organizations as one statement. A batch id that was seen for its organization on its day,
+ * the day before or the day after adds nothing. Outcomes in the order of the units.
  */
 export async function addMessageBatches(db: Queryable, units: readonly MessageUnit[]): Promise<MessageOutcome[]> {
   const firsts = new Set(firstOfEachBatch(units));
@@ -170,12 +170,10 @@ export async function addMessageBatches(db: Queryable, units: readonly MessageUn
      recorded as (
        insert into ingest_batches (org_id, day, endpoint, batch_id)
        select candidate.org_id, days.day, '${messagesEndpoint}', candidate.batch_id
-       from candidate cross join lateral (select candidate.first_day as day union select candidate.last_day) days
-       where candidate.batch_id is not null and not exists (
-         select from ingest_batches seen
-         where seen.org_id = candidate.org_id and seen.day = candidate.first_day - 1
-           and seen.endpoint = '${messagesEndpoint}' and seen.batch_id = candidate.batch_id
-       )
+       from candidate
+       cross join lateral (select candidate.first_day as day union select candidate.last_day) days
+       left join lateral (${seenAround('candidate', `'${messagesEndpoint}'`)}) seen on true
+       where candidate.batch_id is not null and seen.day is null
        order by candidate.org_id, days.day, candidate.batch_id
        on conflict do nothing
        returning ingest_batches.org_id, ingest_batches.batch_id

@@ -3,6 +3,7 @@ import { cleanText } from '../../platform/clean-text.ts';
 import type { FieldIssue } from '../../platform/http/errors.ts';
 import { checkedLater } from '../../platform/http/json-schema.ts';
 import { judge, uuid } from '../../platform/http/validation.ts';
+import { clockErrorMs, utcDayOf, type UtcDay } from '../../platform/time/utc-day.ts';
 import { errorTypeOf, operationNames, type ErrorType, type OperationName } from './catalogue.ts';
 import { normaliseDomain } from './domain.ts';
 
@@ -109,6 +110,8 @@ export interface Operation {
   domain: string;
   userAgent: string | null;
   createdAt: Date;
+  /** Other days under which an earlier try may be stored. Left out: none. */
+  triedDays?: readonly UtcDay[];
 }
 
 export interface Rejection {
@@ -118,6 +121,8 @@ export interface Rejection {
 
 const oldestMs = 7 * 86_400_000;
 const newestMs = 5 * 60_000;
+/** Longest time from a first try to its last retry. */
+const retriedMs = 86_400_000;
 const names: ReadonlySet<string> = new Set(operationNames);
 const isOperationName = (name: string): name is OperationName => names.has(name);
 
@@ -129,6 +134,7 @@ export function judgeOperation(item: unknown, receivedAt: Date): Operation | Rej
   if (!isOperationName(operation)) {
     return { code: 'UnknownOperation', message: `unknown operation: ${cleanText(operation).slice(0, 100).toWellFormed()}` };
   }
+  const moment = momentOf(createdAt, receivedAt);
   return {
     id: id ?? crypto.randomUUID(),
     operation,
@@ -138,7 +144,8 @@ export function judgeOperation(item: unknown, receivedAt: Date): Operation | Rej
     errorMessage: success ? null : (rest.error_message ?? null),
     domain: rest.domain,
     userAgent: rest.user_agent ?? null,
-    createdAt: momentWithin(createdAt, receivedAt),
+    createdAt: moment.at,
+    ...(typeof id === 'string' && moment.triedDays.length > 0 ? { triedDays: moment.triedDays } : {}),
   };
 }
 
@@ -146,11 +153,26 @@ export function isRejection(judged: Operation | Rejection): judged is Rejection 
   return 'code' in judged;
 }
 
-function momentWithin(text: string | null | undefined, receivedAt: Date): Date {
-  if (text === undefined || text === null) return receivedAt;
-  const at = new Date(text);
-  const ageMs = receivedAt.getTime() - at.getTime();
-  return ageMs <= oldestMs && ageMs >= -newestMs ? at : receivedAt;
+/**
+ * When an operation counts as ended, and on which other days it may have counted so far: its receipt counts where what it states is out of bounds,
+ * and bounds move with time.
+ */
+function momentOf(text: string | null | undefined, receivedAt: Date): { at: Date; triedDays: UtcDay[] } {
+  const stated = text === undefined || text === null ? undefined : new Date(text);
+  const shifted = (ms: number): Date => new Date(receivedAt.getTime() + ms);
+  const at = stated !== undefined && isWithin(stated, receivedAt) ? stated : receivedAt;
+  const tried: Date[] = [];
+  if (at === stated) tried.push(new Date(stated.getTime() - clockErrorMs));
+  else tried.push(shifted(-retriedMs), shifted(clockErrorMs));
+  if (stated !== undefined && (isWithin(stated, shifted(-retriedMs)) || isWithin(stated, shifted(clockErrorMs)))) tried.push(stated);
+  const days = new Set(tried.map((time) => utcDayOf(time)));
+  days.delete(utcDayOf(at));
+  return { at, triedDays: [...days] };
+}
+
+function isWithin(moment: Date, receivedAt: Date): boolean {
+  const ageMs = receivedAt.getTime() - moment.getTime();
+  return ageMs <= oldestMs && ageMs >= -newestMs;
 }
 
 function describeIssues(issues: readonly FieldIssue[]): string {

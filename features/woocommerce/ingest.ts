@@ -74,10 +74,11 @@ const addToTotals = `
 
 /**
  * Stores operations of any number of organizations as one statement, with their totals. An id that is known for its organization and
- * day adds nothing. Outcomes in the order of the units.
+ * day adds nothing, nor does one that an earlier try has stored under another day. Outcomes in the order of the units.
  */
 export async function addOperations(db: Queryable, units: readonly OperationUnit[]): Promise<OperationOutcome[]> {
-  const firsts = firstOfEachId(units);
+  const known = await readStoredTries(db, units);
+  const firsts = firstOfEachId(units.filter((unit) => !known.has(unit)));
   const bucketed = [...new Set(firsts.map(({ operation }) => operation.durationMs))].flatMap((durationMs) => {
     const bucket = bucketOf(durationMs);
     return bucket === undefined ? [] : [{ durationMs, bucket }];
@@ -131,6 +132,25 @@ export async function addOperations(db: Queryable, units: readonly OperationUnit
   }
   const first = new Set(firsts);
   return units.map((unit) => outcomes.get(unit) ?? { fate: first.has(unit) ? 'org_gone' : 'duplicate' });
+}
+
+/** Which of these are stored already under another day than their own; hardly any can be, so the database is hardly ever asked. */
+async function readStoredTries(db: Queryable, units: readonly OperationUnit[]): Promise<Set<OperationUnit>> {
+  const tries = units.flatMap((unit) => (unit.operation.triedDays ?? []).map((day) => ({ unit, day })));
+  if (tries.length === 0) return new Set();
+  const { rows } = await db.query<{ position: number }>({
+    name: 'woocommerce_stored_tries',
+    text: `
+      select given.position
+      from unnest($1::bigint[], $2::date[], $3::uuid[]) with ordinality as given (org_id, metric_date, id, position)
+      cross join lateral (
+        select from woocommerce_usage_metrics stored
+        where stored.org_id = given.org_id and stored.metric_date = given.metric_date and stored.id = given.id
+        limit 1
+      ) known`,
+    values: [tries.map(({ unit }) => unit.orgId), tries.map(({ day }) => day), tries.map(({ unit }) => unit.operation.id)],
+  });
+  return new Set(rows.flatMap(({ position }) => tries[position - 1]?.unit ?? []));
 }
 
 /** The same id twice in one write: the first is stored, the second is its duplicate. */

@@ -6,7 +6,7 @@ import { createJwtVerifier } from '../auth/jwt.ts';
 import { createDirectory } from '../directory/directory.ts';
 import { createLogger } from '../log.ts';
 import { createMetricsRegistry, type MetricsRegistry } from '../metrics/registry.ts';
-import { ingestInstruments } from '../metrics/stack.ts';
+import { ingestInstruments, type EndpointInstruments } from '../metrics/stack.ts';
 import { NotWrittenError, OverloadedError } from '../postgres/batch-writer.ts';
 import { DatabaseUnavailableError } from '../postgres/errors.ts';
 import { createTestDatabase, type TestDatabase } from '../../test/support/database.ts';
@@ -28,6 +28,7 @@ const evilOrigin = 'https://evil.example';
 
 let database: TestDatabase;
 let metrics: MetricsRegistry;
+let endpoint: EndpointInstruments;
 let app: App;
 let url: string;
 let port: number;
@@ -52,7 +53,7 @@ beforeAll(async () => {
   let begin: () => void = () => undefined;
   held.started = new Promise((resolve) => (begin = resolve));
   const gate = new Promise<void>((resolve) => (held.release = resolve));
-  const endpoint = ingestInstruments(metrics).endpoint('events');
+  endpoint = ingestInstruments(metrics).endpoint('events');
   const eventBody = { rule: publicBody, schema: z.object({ id: z.string() }) };
   const portal = { identity: orgUser(tokens), cors: 'portal' as const, tag: 'things', responses: { 200: z.unknown() }, errors: [] };
   const open = { identity: publicCaller, cors: 'none' as const, tag: 'things', responses: { 200: z.unknown() }, errors: [] };
@@ -510,6 +511,17 @@ describe('a request that was not stored', () => {
     expect(await rejected(reason)).toBe((before ?? Number.NaN) + 1);
     const retryAfter = { INGEST_OVERLOADED: '1', DATABASE_UNAVAILABLE: '5' }[code] ?? null;
     expect(response.headers.get('retry-after')).toBe(retryAfter);
+  });
+
+  test('because the queue is nearly full is refused before its body is looked at, and taken when there is room again', async () => {
+    let waiting = 95;
+    endpoint.queue(100, () => waiting);
+    const before = await rejected('overloaded');
+    const refused = await post('/widget/events', { body: '{' });
+    expect([refused.status, await codeOf(refused), refused.headers.get('retry-after')]).toEqual([503, 'INGEST_OVERLOADED', '1']);
+    expect(await rejected('overloaded')).toBe((before ?? Number.NaN) + 1);
+    waiting = 94;
+    expect((await post('/widget/events')).status).toBe(202);
   });
 
   test('because the service stops is counted as such, and its sender may come back on another connection', async () => {

@@ -167,7 +167,10 @@ export function createApp(options: AppOptions): App {
     ctx.body = probe.answer({ service, at: now() });
   }
 
-  koa.on('error', (error: unknown) => log.error({ error }, 'a request failed outside of its route'));
+  koa.on('error', (error: unknown) => {
+    if (isBrokenConnection(error)) log.debug({ error }, 'a client broke its connection');
+    else log.error({ error }, 'a request failed outside of its route');
+  });
   const handle = koa.callback();
   return {
     callback: (request, response) => void handle(request, response),
@@ -181,6 +184,11 @@ export function createApp(options: AppOptions): App {
       clearTimeout(grace);
     },
   };
+}
+
+/** Outside of routes there is no other connection than the client's. Anybody can break that, as often as they like: nobody has to act on it. */
+function isBrokenConnection(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && ['ECONNRESET', 'EPIPE', 'ECONNABORTED'].includes(String(error.code));
 }
 
 /** Paths without parameters, as they are usually written: found without trying patterns, and everything else by the router. */

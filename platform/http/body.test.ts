@@ -208,6 +208,7 @@ test('a port in use is told with its fix', async () => {
 
 test.each([
   ['garbage', 'nonsense\r\n\r\n', 400],
+  ['a request without a host', 'GET / HTTP/1.1\r\n\r\n', 400],
   ['headers that are too large', `GET / HTTP/1.1\r\nHost: x\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
 ])('%s is answered in the shape of every other error, with a request id', async (_case, text, status) => {
   const answer = await raw([text], '"issues":[]');

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 /**
@@ -20,9 +21,12 @@ function withoutPort(entry: string): string {
   return /^\[([^\]]*)\](?::\d+)?$/.exec(entry)?.[1] ?? /^([\d.]+):\d+$/.exec(entry)?.[1] ?? entry;
 }
 
-/** Canonical text of an address; IPv4 inside IPv6 becomes IPv4. Undefined for anything that is no address. */
+/**
+ * Canonical text of an address; IPv4 inside IPv6 becomes IPv4. Undefined for anything that is no address: no proxy writes 0177.0.0.1 or
+ * 2130706433, which ipaddr.js takes for 127.0.0.1.
+ */
 function normalize(text: string): string | undefined {
-  return ipaddr.isValid(text) ? ipaddr.process(text).toString() : undefined;
+  return isIP(text) !== 0 && ipaddr.isValid(text) ? ipaddr.process(text).toString() : undefined;
 }
 
 /** What a rate limit counts as one caller: the address, or the /64 network of an IPv6 address, which is what one household gets. */

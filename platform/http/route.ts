@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import type { z } from 'zod';
 import type { Authenticator } from '../auth/identities.ts';
 import type { EndpointInstruments } from '../metrics/stack.ts';
+import { OverloadedError } from '../postgres/batch-writer.ts';
 import type { StreamedBody } from './answer-stream.ts';
 import type { BodyRule } from './body.ts';
 import { readBody } from './body.ts';
@@ -77,7 +78,7 @@ export interface AnswerDefinition {
 
 /**
  * One route, declared once: validation, the authorization matrix, the documents and the tests all read this. Checks run in the order: identity,
- * rate limit, query, body, handler.
+ * rate limit, room in the queue of an ingest route, query, body, handler.
  */
 export interface RouteDefinition<Identity, Query extends Shape, Body extends Shape, Params extends Shape> {
   method: Method;
@@ -157,6 +158,8 @@ export function route<Identity, Query extends Shape = undefined, Body extends Sh
       const searchParams = new URLSearchParams(ctx.querystring);
       const counted = { identity: caller, address: rateLimitAddress(address), header: incoming.header, query: searchParams };
       if (rateLimit !== undefined) limit(ctx, rateLimit.policyOf?.(counted) ?? rateLimit.policy, rateLimit.keys(counted), deps);
+      // Before the body is read: what is refused costs little then, and the process can go on writing what it has.
+      if (definition.ingest?.isFull() === true) throw new OverloadedError('the queue is nearly full');
       const state = ctx.state as RequestState;
       return handler({
         // Not spread: V8 takes 7 µs to add the rest to a copy.

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer, type ServerOptions as TlsServerOptions } from 'node:https';
 import type { Duplex } from 'node:stream';
 
@@ -15,18 +15,27 @@ export interface ListenOptions {
   tls?: TlsListenOptions | undefined;
 }
 
-/** For clients that send slowly on purpose; keep-alive outlives the idle time of usual load balancers, so that they close first. */
-const timeouts = { requestTimeout: 15_000, headersTimeout: 10_000, keepAliveTimeout: 65_000 };
+/**
+ * For clients that send slowly on purpose; keep-alive outlives the idle time of usual load balancers, so that they close first. Looked at
+ * every five seconds: by default, every thirty, ten seconds would be forty.
+ */
+const timeouts = { requestTimeout: 15_000, headersTimeout: 10_000, keepAliveTimeout: 65_000, connectionsCheckingInterval: 5000 };
+/** Node would refuse a request without a host by itself, without a body and without a request id. */
+const settings = { ...timeouts, requireHostHeader: false };
 
 /** Starts listening; resolves with the port in use (for port 0: the one that was given). */
 export async function listen(
   listener: RequestListener,
   { port, host, tls }: ListenOptions,
 ): Promise<{ port: number; close: () => Promise<void> }> {
-  const server = tls === undefined ? createServer(timeouts, listener) : serverWithTls(tls, listener);
+  const answer: RequestListener = (request, response) => {
+    if (lacksHost(request)) refuseWithoutHost(response);
+    else listener(request, response);
+  };
+  const server = tls === undefined ? createServer(settings, answer) : serverWithTls(tls, answer);
   server.on('clientError', refuseMalformed);
   // Node would answer 417 by itself. An expectation that nobody knows may be ignored (RFC 9110, 10.1.1).
-  server.on('checkExpectation', listener);
+  server.on('checkExpectation', answer);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
       reject(
@@ -42,7 +51,7 @@ export async function listen(
 }
 
 function serverWithTls({ options, attach }: TlsListenOptions, listener: RequestListener): Server {
-  const server = createTlsServer({ ...timeouts, handshakeTimeout: timeouts.headersTimeout, ...options }, listener);
+  const server = createTlsServer({ ...settings, handshakeTimeout: timeouts.headersTimeout, ...options }, listener);
   // First: there is no channel yet on which a failed handshake could be answered.
   server.prependListener('tlsClientError', (_error, socket) => socket.destroy());
   attach(server);
@@ -61,12 +70,34 @@ function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
     return;
   }
   const [status, message] = malformed[error.code ?? ''] ?? ['400 Bad Request', 'the request is not HTTP'];
+  const { headers, body } = refusal(message);
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${status}\r\n${lines.join('')}\r\n${body}`);
+}
+
+/** RFC 9112, 3.2: such a request must be refused. */
+function lacksHost({ httpVersion, headers }: IncomingMessage): boolean {
+  return httpVersion === '1.1' && headers.host === undefined;
+}
+
+function refuseWithoutHost(response: ServerResponse): void {
+  const { headers, body } = refusal('the request has no Host header');
+  response.writeHead(400, headers).end(body);
+}
+
+function refusal(message: string): { headers: Record<string, string>; body: string } {
   const requestId = randomUUID();
   const body = JSON.stringify({ error: { code: 'VALIDATION_ERROR', message, requestId, issues: [] } });
-  socket.end(
-    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/json; charset=utf-8\r\nCache-Control: no-store\r\n` +
-      `x-request-id: ${requestId}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
+  return {
+    headers: {
+      Connection: 'close',
+      'Content-Type': 'application/json; charset=utf-8',
+      'Cache-Control': 'no-store',
+      'x-request-id': requestId,
+      'Content-Length': String(Buffer.byteLength(body)),
+    },
+    body,
+  };
 }
 
 /** Answers under way are finished by the caller first (App.drain); idle connections are closed here. */

@@ -1,5 +1,6 @@
 import type { Logger } from '../log.ts';
 import type { Pool } from '../postgres/pool.ts';
+import { refuseUnsafeDatabase, UnsafeDatabaseError, type SafetyOptions } from '../postgres/safety.ts';
 import type { Clock } from '../time/utc-day.ts';
 import { version } from '../version.ts';
 import { counter, fromCode, gauge, histogram, type Service } from './definitions.ts';
@@ -173,12 +174,18 @@ export function exposeBuildInfo(metrics: MetricsRegistry, service: Service, comm
 
 const probeEveryMs = 5000;
 
-/** Pool use at each scrape, and a probe of the database every 5 s. The probe has its own word: a busy pool is not a database that is down. */
+/**
+ * Pool use at each scrape, and a probe of the database every 5 s. The probe has its own word: a busy pool is not a database that is down. A
+ * database that comes up, which may be another one than before, must be safe to run on; one that is not ends the process.
+ */
 export function watchDatabase(options: {
   metrics: MetricsRegistry;
   service: Service;
   pools: Readonly<Record<string, Pool>>;
   probe: Pool;
+  /** Of roles other than that of `probe`. */
+  others?: readonly Pool[];
+  safety: SafetyOptions;
   log: Logger;
 }): { isUp: () => boolean; stop: () => void } {
   const { metrics, service } = options;
@@ -193,11 +200,15 @@ export function watchDatabase(options: {
   const up = metrics.gauge(stackMetrics.dbUp);
   let isUp = false;
   up.set({ service }, 0);
+  const checkSafety = (): Promise<unknown> =>
+    Promise.all([options.probe, ...(options.others ?? [])].map((pool) => refuseUnsafeDatabase(pool, options.safety)));
   const probe = async (): Promise<void> => {
     const wasUp = isUp;
-    isUp = await options.probe.query('select 1').then(
+    const asked = wasUp ? options.probe.query('select 1') : checkSafety();
+    isUp = await asked.then(
       () => true,
       (error: unknown) => {
+        if (error instanceof UnsafeDatabaseError) throw error;
         if (wasUp) options.log.warn({ error }, 'the database does not answer');
         return false;
       },
@@ -220,9 +231,14 @@ export interface EndpointInstruments {
   rejected(reason: RejectionReason): void;
   committed(commit: { rows: number; durationSeconds: number }): void;
   queue(limitRows: number, queuedRows: () => number): void;
+  /** Whether so much is waiting that the next request would hardly fit. */
+  isFull(): boolean;
 }
 export type IngestOutcome = (typeof stackMetrics.ingestRows.labels.outcome)[number];
 export type RejectionReason = (typeof stackMetrics.ingestRejected.labels.reason)[number];
+
+/** Of a queue: less than what one transaction takes out of it, so that there is always enough to write. */
+const fullShare = 0.95;
 
 export function ingestInstruments(metrics: MetricsRegistry): IngestInstruments {
   const rows = metrics.counter(stackMetrics.ingestRows);
@@ -243,6 +259,7 @@ export function ingestInstruments(metrics: MetricsRegistry): IngestInstruments {
       for (const reason of stackMetrics.ingestRejected.labels.reason) rejected.inc({ endpoint, reason }, 0);
       transactionRows.zero({ endpoint });
       commitDuration.zero({ endpoint });
+      let isFull = (): boolean => false;
       return {
         rows: (outcome, by) => rows.inc({ endpoint, outcome }, by),
         rejected: (reason) => rejected.inc({ endpoint, reason }),
@@ -253,7 +270,9 @@ export function ingestInstruments(metrics: MetricsRegistry): IngestInstruments {
         queue: (limitRows, queuedRows) => {
           queueLimit.set({ endpoint }, limitRows);
           queues.set(endpoint, queuedRows);
+          isFull = () => queuedRows() >= fullShare * limitRows;
         },
+        isFull: () => isFull(),
       };
     },
   };

@@ -14,7 +14,8 @@ export async function migrate(options: { databaseUrl: string; log?: (line: strin
   if (migrationsDirectory === undefined) throw new Error('the folder migrations/ is missing: reinstall this version');
   const say = options.log ?? (() => undefined);
   const ran = await runner({
-    databaseUrl: options.databaseUrl,
+    // Today, from which partitions are made, is a UTC day, whatever the zone of the server.
+    databaseUrl: { connectionString: options.databaseUrl, options: '-c timezone=UTC' },
     dir: fileURLToPath(migrationsDirectory),
     migrationsTable: 'schema_migrations',
     direction: 'up',

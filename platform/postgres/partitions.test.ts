@@ -315,6 +315,28 @@ describe('a lock that is not given', () => {
     expect(await readPartitions(pool, 'stuck')).toEqual([]);
   });
 
+  test('because ingest waits for us in turn is asked for again, and ingest goes on', async () => {
+    const table = await createTable('entangled', { granularity: 'day', retentionDays: 1 });
+    await database.query('create table referenced (id int primary key); alter table referenced owner to observability_owner');
+    await database.query('alter table entangled add foreign key (n) references referenced (id)');
+    await addPartition('entangled', addDays(today, -30));
+    const ingest = new pg.Client({ connectionString: database.url('superuser') });
+    await ingest.connect();
+    try {
+      // Whoever waits for longer than its deadlock_timeout first is the one that gives up.
+      await ingest.query(`begin; set local deadlock_timeout = '60s'; lock table referenced in row share mode`);
+      const dropped = dropExpiredPartitions(pool, table, dropping());
+      await waitUntil(
+        async () => (await database.query(`select from pg_locks where relation = 'referenced'::regclass and not granted`)).length > 0,
+        { within: 2000, what: 'a drop that waits for the referenced table' },
+      );
+      await ingest.query('lock table entangled in row exclusive mode; commit');
+      expect(await dropped).toEqual([dailyName('entangled', addDays(today, -30))]);
+    } finally {
+      await ingest.end();
+    }
+  });
+
   test('by a reader keeps a partition from being dropped, not the reader from reading', async () => {
     const table = await createTable('read', { granularity: 'day', retentionDays: 1 });
     await addPartition('read', addDays(today, -30));

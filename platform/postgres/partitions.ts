@@ -27,7 +27,8 @@ export interface Partition {
   upper_bound: UtcDay;
 }
 
-const lockNotAvailable = '55P03';
+/** lock_not_available, and deadlock_detected: a partition with foreign keys locks several tables, and ingest locks them in its own order. */
+const lockConflicts = new Set(['55P03', '40P01']);
 
 /** First day that need not be covered yet: two weeks ahead for daily partitions, three months for monthly ones. */
 export function partitionHorizon(granularity: 'day' | 'month', today: UtcDay): UtcDay {
@@ -99,13 +100,16 @@ async function repeatWhileNamed(db: Queryable, statement: string, values: unknow
   }
 }
 
-/** The functions give up a lock after 2 s so that ingest never queues behind them; five such waits are tried before the job fails. */
+/**
+ * The functions give up a lock after 2 s so that ingest never queues behind them, and after a second when both wait for each other; five such
+ * waits are tried before the job fails.
+ */
 async function retryWhileLocked<T>(attempt: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries += 1) {
     try {
       return await attempt();
     } catch (error) {
-      if (sqlStateOf(error) !== lockNotAvailable || tries === 5) throw error;
+      if (!lockConflicts.has(sqlStateOf(error) ?? '') || tries === 5) throw error;
     }
   }
 }

@@ -105,14 +105,15 @@ describe('values', () => {
 });
 
 describe('limits of every session', () => {
-  test('the server ends statements, waits for locks and idle transactions by itself', async () => {
+  test('the server ends statements, waits for locks, idle transactions and sessions that were forgotten by itself', async () => {
     expect(
       await one(
         open({ statementTimeoutMs: 7000 }),
         `select current_setting('statement_timeout') as statement, current_setting('lock_timeout') as lock,
-           current_setting('idle_in_transaction_session_timeout') as idle, current_setting('application_name') as name`,
+           current_setting('idle_in_transaction_session_timeout') as idle, current_setting('idle_session_timeout') as forgotten,
+           current_setting('application_name') as name`,
       ),
-    ).toEqual({ statement: '7s', lock: '2s', idle: '10s', name: 'pool test' });
+    ).toEqual({ statement: '7s', lock: '2s', idle: '10s', forgotten: '1min', name: 'pool test' });
   });
 
   test('a wait for a lock is never longer than the statement may take', async () => {
@@ -250,6 +251,20 @@ describe('a connection that broke', () => {
     await expect(pool.query('select 1/0')).rejects.toMatchObject({ code: '22012' });
     await expect(pool.query('select no_such_column')).rejects.toMatchObject({ code: '42703' });
     expect(await backend(pool)).toBe(pid);
+  });
+
+  test('a prepared statement that a migration has made unusable does not outlive one use', async () => {
+    await database.query('create table changed (value integer); insert into changed values (1); grant select on changed to public');
+    const pool = open();
+    const read = (): Promise<{ value: number } | undefined> => {
+      return pool
+        .query<{ value: number }>({ name: 'changed_read', text: 'select changed.value from changed', values: [] })
+        .then(({ rows }) => rows[0]);
+    };
+    expect(await read()).toEqual({ value: 1 });
+    await database.query('alter table changed alter column value type bigint');
+    await expect(read()).rejects.toMatchObject({ code: '0A000' });
+    expect(await read()).toEqual({ value: 1 });
   });
 
   test('an error of the work itself keeps it too', async () => {

@@ -1,6 +1,6 @@
 import pg, { type QueryResult, type QueryResultRow } from 'pg';
 import type { Logger } from '../log.ts';
-import { DatabaseUnavailableError, faultOf } from './errors.ts';
+import { DatabaseUnavailableError, faultOf, sqlStateOf } from './errors.ts';
 
 /** Anything that runs one statement: a pool, or the transaction one is in. Every SQL function takes it first. */
 export interface Queryable {
@@ -48,6 +48,17 @@ export interface PoolOptions {
 }
 
 const slowQueryMs = 1000;
+/**
+ * Longest silence of a session, well above {@link idleTimeoutMs}. The server never hears of the end of a connection that the network has
+ * forgotten: without this, such sessions would pile up until it takes no more.
+ */
+const forgottenAfterMs = 60_000;
+const idleTimeoutMs = 10_000;
+/**
+ * A prepared statement whose result a migration has changed, or that the server does not know any more: it fails for as long as its connection
+ * lives.
+ */
+const lostStatements = new Set(['0A000', '26000']);
 
 /** count(*) and bigint columns arrive as strings by default, DATE as a moment in the server's own zone. */
 const typeParsers: Record<number, (text: string) => unknown> = {
@@ -86,7 +97,7 @@ export function openPool(options: PoolOptions): Pool {
     application_name: options.applicationName,
     types,
     connectionTimeoutMillis: 2000,
-    idleTimeoutMillis: 10_000,
+    idleTimeoutMillis: idleTimeoutMs,
     maxLifetimeSeconds: 1800,
     keepAlive: true,
     statement_timeout: options.statementTimeoutMs,
@@ -95,7 +106,7 @@ export function openPool(options: PoolOptions): Pool {
     lock_timeout: Math.min(2000, options.statementTimeoutMs),
     idle_in_transaction_session_timeout: 10_000,
     // Statements over many partitions look so expensive to the planner that it would compile them, which takes longer than running them.
-    options: '-c timezone=UTC -c jit=off',
+    options: `-c timezone=UTC -c jit=off -c idle_session_timeout=${forgottenAfterMs}`,
   });
   pool.on('error', (error) => options.log.warn({ error }, 'an idle database connection was lost'));
   // A client that is checked out when its connection breaks emits to its own listeners, not to the pool's.
@@ -115,10 +126,9 @@ export function openPool(options: PoolOptions): Pool {
         return await (typeof statement === 'string' ? client.query(statement, values) : client.query(statement));
       } catch (error) {
         const fault = faultOf(error);
-        if (fault !== 'unknown' && fault !== 'rolled_back') throw error;
         // Only an error about data or statement leaves a connection in a state worth keeping.
-        broken = true;
-        throw new DatabaseUnavailableError(error, fault);
+        broken = fault === 'unknown' || fault === 'rolled_back' || lostStatements.has(sqlStateOf(error) ?? '');
+        throw fault === 'unknown' || fault === 'rolled_back' ? new DatabaseUnavailableError(error, fault) : error;
       } finally {
         const elapsedMs = performance.now() - startedAt;
         if (elapsedMs > slowQueryMs) options.onSlowQuery?.(elapsedMs);

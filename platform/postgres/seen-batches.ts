@@ -12,13 +12,26 @@ export interface BatchDays {
 const nearMidnightMs = 5 * 60_000;
 
 /**
- * A batch id is recorded on its day, and looked for on the day before as well. Near midnight that is not enough: a retry may meet an exporter whose
- * clock still says yesterday, or run beside the first try. There both days are recorded, so that the primary key decides.
+ * A batch id is recorded on its day, and looked for on the day before as well, and on the day after: a clock may be set back. Near midnight that
+ * is not enough: a retry may meet an exporter whose clock still says yesterday, or run beside the first try. There both days are recorded, so
+ * that the primary key decides.
  */
 export function batchDays(now: Date): BatchDays {
   const before = utcDayOf(new Date(now.getTime() - nearMidnightMs));
   const after = utcDayOf(new Date(now.getTime() + nearMidnightMs));
   return { first: before, last: after };
+}
+
+/**
+ * A subquery: that a batch was recorded on the day before or after its own. Looked up by key for each batch, which is what the limit is for: as a
+ * join it might become a scan of all batches, whose plan the connection then keeps.
+ */
+export function seenAround(batch: string, endpoint: string): string {
+  return `
+    select seen.day from ingest_batches seen
+    where seen.org_id = ${batch}.org_id and seen.day in (${batch}.first_day - 1, ${batch}.last_day + 1)
+      and seen.endpoint = ${endpoint} and seen.batch_id = ${batch}.batch_id
+    limit 1`;
 }
 
 export interface SentBatch {
@@ -29,7 +42,7 @@ export interface SentBatch {
 
 /**
  * Records batches inside the transaction that counts them; answers, in their order, which ones were not seen before: on the days under which
- * they are recorded or on the day before. Keys are written in order, since parallel writers deadlock otherwise. Each batch once.
+ * they are recorded or on the day before or after. Keys are written in order, since parallel writers deadlock otherwise. Each batch once.
  */
 export async function recordBatches(transaction: Queryable, endpoint: string, batches: readonly SentBatch[]): Promise<boolean[]> {
   if (batches.length === 0) return [];
@@ -43,11 +56,10 @@ export async function recordBatches(transaction: Queryable, endpoint: string, ba
       recorded as (
         insert into ingest_batches (org_id, day, endpoint, batch_id)
         select given.org_id, days.day, $1, given.batch_id
-        from given cross join lateral (select given.first_day as day union select given.last_day) days
-        where not exists (
-          select from ingest_batches seen
-          where seen.org_id = given.org_id and seen.day = given.first_day - 1 and seen.endpoint = $1 and seen.batch_id = given.batch_id
-        )
+        from given
+        cross join lateral (select given.first_day as day union select given.last_day) days
+        left join lateral (${seenAround('given', '$1')}) seen on true
+        where seen.day is null
         order by given.org_id, days.day, given.batch_id
         on conflict do nothing
         returning ingest_batches.org_id, ingest_batches.batch_id

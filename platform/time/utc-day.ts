@@ -6,6 +6,9 @@ export type Clock = () => Date;
 
 export const systemClock: Clock = () => new Date();
 
+/** So wrong may a clock be, ours that is set back or a sender's that is ahead: a retry is still looked for on the day where it was stored. */
+export const clockErrorMs = 3_600_000;
+
 const dayMs = 86_400_000;
 
 export function utcDayOf(moment: Date): UtcDay {
