@@ -2,9 +2,6 @@ import pg from 'pg';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { orgMetrics as healthOrgMetrics } from '../../features/widget-health/metrics.ts';
 import { startBootloaderLoad, type BootloaderLoad } from '../support/bootloader-load.ts';
-import { durabilityLine, measureDurability } from '../support/durability.ts';
-import { eventDurabilityLine, measureEventDurability } from '../support/event-load.ts';
-import { measureMetricDurability, metricDurabilityLine } from '../support/metric-load.ts';
 import { startDurableDatabase, type DurableDatabase } from '../support/durable-database.ts';
 import { openConnection, outcomeOf, type HttpAnswer } from '../support/http-connection.ts';
 import { createTenants, startMessageLoad, tenantOrigin, type MessageLoad, type Tenant } from '../support/message-load.ts';
@@ -19,7 +16,10 @@ import {
 import { scrape } from '../support/services.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
-/** What the processes promise about killed processes, stops and an absent database, asked of real processes and a real server. */
+/**
+ * What the processes promise about stops and an absent database beside storing what they acknowledged (test/conservation), asked of real
+ * processes and a real server.
+ */
 let database: DurableDatabase;
 let ports: ServicePorts;
 const stops: (() => Promise<unknown> | void)[] = [];
@@ -116,75 +116,6 @@ async function isWaitingForLock(endpoint: string): Promise<boolean> {
 async function databaseUp(service: ServiceProcess, name: string): Promise<number | undefined> {
   return (await scrape(service.metricsUrl)).value(`observability_db_up{service="${name}"}`);
 }
-
-test('killed under load again and again, it loses no acknowledged message and counts none twice', { timeout: 120_000 }, async () => {
-  const kills = 3;
-  const result = await measureDurability({
-    database,
-    kills,
-    connections: 48,
-    organizations: 6,
-    batchesBetweenKills: { from: 200, to: 1000 },
-  });
-  console.log(durabilityLine(result));
-
-  expect(result).toMatchObject({ lost: 0, duplicates: 0, changedOrganizations: 0, inventedBatches: 0, lossesSeenAfterKills: 0 });
-  expect(result.stored).toBe(result.acknowledged);
-  expect([...result.answers.keys()]).toEqual(['202']);
-  // The kills really interrupted something, and each one a different process.
-  expect(result.acknowledged).toBeGreaterThanOrEqual(2000);
-  expect(result.unknown).toBeGreaterThanOrEqual(1);
-  expect(new Set(result.pids).size).toBe(kills + 1);
-  // What every killed process stored is known to the one that runs now.
-  expect(result.replayed.sent).toBeGreaterThanOrEqual(25);
-  expect(result.replayed.duplicates).toBe(result.replayed.sent);
-});
-
-test(
-  'killed under load again and again, it stores every acknowledged event once, and sessions count what is stored',
-  { timeout: 120_000 },
-  async () => {
-    const kills = 3;
-    const result = await measureEventDurability({
-      database,
-      kills,
-      connections: 48,
-      organizations: 6,
-      batchesBetweenKills: { from: 200, to: 1000 },
-    });
-    console.log(eventDurabilityLine(result));
-
-    expect(result).toMatchObject({ lost: 0, duplicates: 0, invented: 0, miscountedSessions: 0 });
-    expect(result.stored).toBe(result.acknowledged);
-    expect([...result.answers.keys()]).toEqual(['204']);
-    expect(result.acknowledged).toBeGreaterThanOrEqual(2000);
-    expect(result.sessions).toBeGreaterThanOrEqual(24);
-    expect(result.unknown).toBeGreaterThanOrEqual(1);
-    expect(new Set(result.pids).size).toBe(kills + 1);
-  },
-);
-
-test('killed under load again and again, it counts every acknowledged metric once', { timeout: 120_000 }, async () => {
-  const kills = 3;
-  const result = await measureMetricDurability({
-    database,
-    kills,
-    connections: 48,
-    organizations: 6,
-    batchesBetweenKills: { from: 200, to: 1000 },
-  });
-  console.log(metricDurabilityLine(result));
-
-  expect(result.stored).toEqual(result.acknowledged);
-  expect(result).toMatchObject({ miscountedChatbots: 0, bucketed: result.acknowledged.count });
-  expect([...result.answers.keys()]).toEqual(['200']);
-  expect(result.acknowledged.count).toBeGreaterThanOrEqual(4000);
-  expect(result.unknown).toBeGreaterThanOrEqual(1);
-  expect(new Set(result.pids).size).toBe(kills + 1);
-  // What every killed process counted is known to the one that runs now.
-  expect(result.replayed.sent).toBeGreaterThanOrEqual(25);
-  expect(result.replayed.duplicates).toBe(result.replayed.sent);
-});
 
 test(
   'SIGTERM under load: every load is counted, what is under way is finished, new requests are told to come again',

@@ -3,7 +3,6 @@ import { createChatbot } from '../../jobs/provisioning.ts';
 import type { HttpAnswer, HttpConnection } from './http-connection.ts';
 import { createTenants } from './message-load.ts';
 import type { TestDatabase } from './database.ts';
-import { killUnderLoad, type KillOptions } from './kill-under-load.ts';
 import { startRetryingLoad, type RetryingLoad, type SentBatch } from './retrying-load.ts';
 
 export interface EventBatch extends SentBatch {
@@ -71,40 +70,6 @@ function newBatch({ chatbotId, visitor, repeated }: { chatbotId: string; visitor
 
 function sendBatch(connection: HttpConnection, { body }: EventBatch): Promise<HttpAnswer> {
   return connection.send('POST', '/widget/analytics', { headers: { 'user-agent': browser }, body });
-}
-
-export interface EventDurability extends EventComparison {
-  kills: number;
-  pids: number[];
-  unknown: number;
-  answers: ReadonlyMap<string, number>;
-}
-
-/** Kills the exporter under a load of events and compares what is stored, and what its sessions count, with what was sent. */
-export async function measureEventDurability(
-  options: KillOptions & { connections: number; organizations: number },
-): Promise<EventDurability> {
-  const { database, kills, connections, organizations } = options;
-  const chatbots = await createTenantChatbots(
-    database,
-    Array.from({ length: organizations }, (_, index) => `visited-${index + 1}`),
-  );
-  const { load, pids, stop } = await killUnderLoad({
-    ...options,
-    startLoad: (url) => startEventLoad({ url, chatbots, connections }),
-    acknowledgement: '204',
-  });
-  await stop();
-  return { ...(await compareEvents(database, load.batches)), kills, pids, unknown: load.unknownOutcomes(), answers: load.answers };
-}
-
-/** The line that is quoted. */
-export function eventDurabilityLine(result: EventDurability): string {
-  const { acknowledged, stored, lost, duplicates, invented, sessions, miscountedSessions, unknown, kills } = result;
-  return (
-    `events: acknowledged ${acknowledged} · stored ${stored} · lost ${lost} · duplicates ${duplicates} · invented ${invented} · ` +
-    `sessions ${sessions}, miscounted ${miscountedSessions} · unknown ${unknown} retried · kills ${kills}`
-  );
 }
 
 /** What the database holds of a load, against what its clients know. */

@@ -4,6 +4,8 @@ import { waitUntil } from './wait-until.ts';
 
 export interface SentBatch {
   acknowledged: boolean;
+  /** Refused for good ({@link RetryingLoadOptions.isRefusal}): it was not sent again. */
+  refused?: boolean;
 }
 
 export interface RetryingLoadOptions<Batch extends SentBatch> {
@@ -14,7 +16,14 @@ export interface RetryingLoadOptions<Batch extends SentBatch> {
   send: (connection: HttpConnection, batch: Batch) => Promise<HttpAnswer>;
   /** The status that acknowledges a batch. */
   acknowledgedBy: number;
+  /** Left out: 25 ms. */
+  retryAfterMs?: number;
   onAcknowledged?: (batch: Batch, answer: HttpAnswer) => void;
+  /** Whether an answer refuses a batch for good. Left out: every batch is sent until it is acknowledged. */
+  isRefusal?: (answer: HttpAnswer) => boolean;
+  onRefused?: (batch: Batch, answer: HttpAnswer) => void;
+  /** It has to be sent again, and may have been stored all the same. */
+  onDoubt?: (batch: Batch, reason: 'no answer' | 'unavailable') => void;
 }
 
 export interface RetryingLoad<Batch extends SentBatch> {
@@ -26,7 +35,7 @@ export interface RetryingLoad<Batch extends SentBatch> {
   readonly answers: ReadonlyMap<string, number>;
   /** performance.now() of the acknowledgement that comes next. */
   nextAcknowledgement(): Promise<number>;
-  /** Begins no more batches; resolves when every one that was begun is acknowledged. */
+  /** Begins no more batches; resolves when every one that was begun is acknowledged or refused. */
   finish(options: { within: number }): Promise<void>;
   /** Sends some acknowledged batches again; answers the answers. */
   replay(count: number): Promise<HttpAnswer[]>;
@@ -35,14 +44,25 @@ export interface RetryingLoad<Batch extends SentBatch> {
 }
 
 /** Well below the Retry-After of any 503: the test shall see the first moment at which it works again. */
-const retryAfterMs = 25;
+const usualRetryMs = 25;
 
 /**
- * Clients, each on a connection of its own, that send a batch until it is acknowledged, always the same one, as the contracts ask of clients:
- * after 503, and after a connection that broke with the outcome unknown.
+ * Clients, each on a connection of its own, that send a batch until it is acknowledged or refused, always the same one, as the contracts ask
+ * of clients: after 503, and after a connection that broke with the outcome unknown.
  */
 export function startRetryingLoad<Batch extends SentBatch>(options: RetryingLoadOptions<Batch>): RetryingLoad<Batch> {
-  const { url, connections, newBatch, send, acknowledgedBy, onAcknowledged } = options;
+  const {
+    url,
+    connections,
+    newBatch,
+    send,
+    acknowledgedBy,
+    onAcknowledged,
+    isRefusal,
+    onRefused,
+    onDoubt,
+    retryAfterMs = usualRetryMs,
+  } = options;
   const batches: Batch[] = [];
   const answers = new Map<string, number>();
   const open: HttpConnection[] = [];
@@ -57,7 +77,7 @@ export function startRetryingLoad<Batch extends SentBatch>(options: RetryingLoad
     while (!finishing) {
       const batch = newBatch(client);
       batches.push(batch);
-      while (!batch.acknowledged && !abandoned) await trySend(connection, batch);
+      while (!batch.acknowledged && batch.refused !== true && !abandoned) await trySend(connection, batch);
     }
     connection.close();
   }
@@ -74,14 +94,26 @@ export function startRetryingLoad<Batch extends SentBatch>(options: RetryingLoad
         waiting = [];
         return;
       }
+      if (isRefusal?.(answer) === true) {
+        batch.refused = true;
+        onRefused?.(batch, answer);
+        return;
+      }
+      onDoubt?.(batch, 'unavailable');
     } catch (error) {
-      if (error instanceof NoAnswerError) unknownOutcomes += 1;
-      else if (!(error instanceof NoConnectionError)) throw error;
+      if (error instanceof NoAnswerError) {
+        unknownOutcomes += 1;
+        onDoubt?.(batch, 'no answer');
+      } else if (!(error instanceof NoConnectionError)) throw error;
     }
     await delay(retryAfterMs);
   }
 
   const allEnded = Promise.all(Array.from({ length: connections }, (_, client) => runClient(client)));
+  let ended = false;
+  // What failed is thrown by finish.
+  const end = (): void => void (ended = true);
+  allEnded.then(end, end);
 
   return {
     batches,
@@ -90,9 +122,8 @@ export function startRetryingLoad<Batch extends SentBatch>(options: RetryingLoad
     nextAcknowledgement: () => new Promise((resolve) => waiting.push(resolve)),
     finish: async ({ within }) => {
       finishing = true;
-      let ended = false;
-      void allEnded.then(() => (ended = true));
       await waitUntil(() => ended, { within, what: 'the acknowledgement of every batch' });
+      await allEnded;
     },
     replay: async (count) => {
       const connection = openConnection(url);

@@ -32,6 +32,8 @@ export interface ServiceProcess {
   readonly metricsUrl: string;
   /** Resolves with how it ended, `exit code 0` or `signal SIGKILL`. */
   readonly ended: Promise<string>;
+  /** The last lines that it wrote. */
+  written(): string;
   isRunning(): boolean;
   signal(signal: 'SIGTERM' | 'SIGKILL'): void;
   /** Asks it to end, and kills it when it does not; harmless when it has ended. */
@@ -42,14 +44,22 @@ export interface ServiceProcessOptions {
   database: TestDatabase;
   ports: ServicePorts;
   environment?: Record<string, string | undefined>;
+  /** Told each line that it writes. */
+  onLine?: (line: string) => void;
+  /** Where its sources are; the checkout when left out. */
+  sources?: string | undefined;
+  /** That it ends by itself is what the test is about: what it wrote is not shown. */
+  mayEnd?: boolean;
 }
 
 const shownLines = 20;
 const readyWithinMs = 20_000;
 
-export function startServiceProcess(name: ServiceName, { database, ports, environment }: ServiceProcessOptions): ServiceProcess {
+export function startServiceProcess(name: ServiceName, options: ServiceProcessOptions): ServiceProcess {
+  const { database, ports, environment, onLine, sources, mayEnd = false } = options;
   const lines: string[] = [];
   const program = startService(name, {
+    cwd: sources,
     env: {
       ...process.env,
       ...testEnvironment(database, {
@@ -63,13 +73,14 @@ export function startServiceProcess(name: ServiceName, { database, ports, enviro
         ...environment,
       }),
     },
-    // At LOG_LEVEL fatal only what ends it is written.
+    // At LOG_LEVEL fatal, where nothing else is asked for, only what ends it is written.
     onLine: (line) => {
+      onLine?.(line);
       lines.push(line);
       lines.splice(0, lines.length - shownLines);
     },
     onUnexpectedExit: () => {
-      if (lines.length > 0) process.stderr.write(`${name} ended and wrote:\n  ${lines.join('\n  ')}\n`);
+      if (lines.length > 0 && !mayEnd) process.stderr.write(`${name} ended and wrote:\n  ${lines.join('\n  ')}\n`);
     },
   });
   let running = true;
@@ -81,6 +92,7 @@ export function startServiceProcess(name: ServiceName, { database, ports, enviro
     url,
     metricsUrl: `http://127.0.0.1:${{ exporter: ports.exporterMetrics, api: ports.apiMetrics, jobs: ports.jobsMetrics }[name]}`,
     ended: program.ended,
+    written: () => lines.join('\n'),
     isRunning: () => running,
     signal: (signal) => {
       if (running) process.kill(program.pid, signal);
