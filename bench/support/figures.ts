@@ -2,7 +2,22 @@
 export interface Figure {
   name: string;
   value: number;
-  unit: 'x' | 'ms' | '%' | 'series' | 'answers' | 'operations/s' | 'requests/s' | 'events/s' | 'rows/s' | 'days/s' | 's' | 'bytes';
+  unit:
+    | 'x'
+    | 'ms'
+    | '%'
+    | 'series'
+    | 'answers'
+    | 'operations/s'
+    | 'requests/s'
+    | 'events/s'
+    | 'rows/s'
+    | 'days/s'
+    | 's'
+    | 'bytes'
+    | 'MB'
+    | 'connections'
+    | 'descriptors';
   target: { atLeast: number } | { below: number } | { atMost: number };
 }
 

@@ -28,6 +28,8 @@ export interface LoadResult {
   p50: number;
   p95: number;
   p99: number;
+  /** Of all answers, counted from when a request should have been sent at the rate that was asked for; that of {@link p99} without a rate. */
+  p99FromSchedule: number;
   /** Answers other than 2xx, broken connections and time-outs. */
   failed: number;
 }

@@ -57,8 +57,8 @@ export interface JobsCalls extends ProcessCalls {
   start: { argument: undefined; result: Pick<Addresses, 'metricsUrl'> };
 }
 
-export const startMeasuredExporter = (database: BenchDatabase): Promise<Child<ExporterCalls>> =>
-  startChild<ExporterCalls>('exporter', exporterEnvironment(database));
+export const startMeasuredExporter = (database: BenchDatabase, settings: Record<string, string> = {}): Promise<Child<ExporterCalls>> =>
+  startChild<ExporterCalls>('exporter', { ...exporterEnvironment(database), ...settings });
 
 export const startComparison = (database: BenchDatabase): Promise<Child<ComparisonCalls>> =>
   startChild<ComparisonCalls>('comparison', exporterEnvironment(database));
