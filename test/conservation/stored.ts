@@ -151,14 +151,15 @@ const figuresSql: readonly string[] = [
 
 /** Everything that the routes of the load have left in the database. */
 export async function readStored(database: Reader): Promise<Stored> {
-  const items: StoredItem[] = [];
-  for (const [route, sql] of Object.entries(itemsSql) as [RouteName, string][]) items.push(...(await readItems(database, route, sql)));
-  const figures: StoredFigure[] = [];
+  const items: StoredItem[][] = [];
+  for (const [route, sql] of Object.entries(itemsSql) as [RouteName, string][]) items.push(await readItems(database, route, sql));
+  const figures: StoredFigure[][] = [];
   for (const sql of figuresSql) {
     const rows = await database.query<{ tenant: string; name: string; value: string | number }>(sql);
-    figures.push(...rows.map(({ tenant, name, value }) => ({ tenant, name, value: Number(value) })));
+    figures.push(rows.map(({ tenant, name, value }) => ({ tenant, name, value: Number(value) })));
   }
-  return { items, figures };
+  // Not spread into a push: a long run has more items than a call takes arguments.
+  return { items: items.flat(), figures: figures.flat() };
 }
 
 async function readItems(database: Reader, route: RouteName, sql: string): Promise<StoredItem[]> {
