@@ -1,6 +1,6 @@
 import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard';
 import { makeDashboard, type Row } from './dashboard.ts';
-import { barGauge, type Column, stat, states, table, timeseries, type UnplacedPanel } from './panels.ts';
+import { alertStates, barGauge, type Column, stat, table, timeseries, type UnplacedPanel } from './panels.ts';
 import { quantile, query, type Query, scraped } from './queries.ts';
 import { above, alertThresholds as alerts, at, inVitalBands, noThresholds, type Thresholds } from './thresholds.ts';
 
@@ -454,13 +454,9 @@ const isTheSummaryAnswered = (): Row => ({
       width: 8,
       queries: [rates('marketing_cache_requests_total', 'outcome')],
     }),
-    states({
+    alertStates({
       title: 'Alerts over time',
       description: 'Which came first?',
-      unit: 'short',
-      thresholds: noThresholds,
-      words: { 1: { text: 'firing', color: 'red' } },
-      noValue: 'nothing fired',
       width: 24,
       queries: [query('max by (alertname) (ALERTS{alertstate="firing", feature="marketing"})', '{{alertname}}')],
     }),

@@ -2,7 +2,7 @@ import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard';
 import { featureNames, type FeatureName } from '../../features/names.ts';
 import { labelVariable, makeDashboard, type Row } from './dashboard.ts';
 import { featureDashboards } from './features.ts';
-import { link, stat, states, table, timeseries, type UnplacedPanel } from './panels.ts';
+import { alertStates, link, stat, states, table, timeseries, type UnplacedPanel } from './panels.ts';
 import { organizations, quantile, query, scraped } from './queries.ts';
 import { runbooksUrl } from './runbooks.ts';
 import { queueUse, requestFailures, targetsDown } from './stack.ts';
@@ -81,13 +81,9 @@ const isAnythingWrong = (): Row => ({
       ],
       queries: [query(firingAlerts, 'since')],
     }),
-    states({
+    alertStates({
       title: 'Alerts over time',
       description: 'Which came first? Often the cause.',
-      unit: 'short',
-      thresholds: noThresholds,
-      words: { 1: { text: 'firing', color: 'red' } },
-      noValue: 'nothing fired',
       width: 10,
       queries: [query(`max by (alertname) (ALERTS{alertstate="firing", ${forPeople}})`, '{{alertname}}')],
     }),

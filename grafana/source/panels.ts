@@ -11,7 +11,7 @@ import * as tables from '@grafana/grafana-foundation-sdk/table';
 import * as series from '@grafana/grafana-foundation-sdk/timeseries';
 import type { Query } from './queries.ts';
 import { runbookUrl } from './runbooks.ts';
-import type { AlertThreshold, Thresholds } from './thresholds.ts';
+import { noThresholds, type AlertThreshold, type Thresholds } from './thresholds.ts';
 
 /**
  * Panels as this repository wants them, on the Foundation SDK. Its defaults leave out what a panel needs to be stable and readable
@@ -134,6 +134,17 @@ export function states(spec: PanelSpec): UnplacedPanel {
     .showValue(common.VisibilityMode.Never)
     .colorScheme(new dashboard.FieldColorBuilder().mode(dashboard.FieldColorModeId.Thresholds));
   return complete(builder, spec, 'range');
+}
+
+/** Alerts that fire, one line each, as long as they do. */
+export function alertStates(spec: Omit<PanelSpec, 'unit' | 'thresholds' | 'words' | 'noValue'>): UnplacedPanel {
+  return states({
+    ...spec,
+    unit: 'short',
+    thresholds: noThresholds,
+    words: { 1: { text: 'firing', color: 'red' } },
+    noValue: 'nothing fired',
+  });
 }
 
 export interface Column {

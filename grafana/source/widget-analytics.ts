@@ -1,6 +1,6 @@
 import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard';
 import { labelVariable, makeDashboard, type Row } from './dashboard.ts';
-import { barGauge, type Column, heatmap, link, stat, states, table, timeseries, type UnplacedPanel } from './panels.ts';
+import { alertStates, barGauge, type Column, heatmap, link, stat, table, timeseries, type UnplacedPanel } from './panels.ts';
 import { organization, organizations, orgQuery, quantile, query, scraped } from './queries.ts';
 import { above, alertThresholds as alerts, at, noThresholds } from './thresholds.ts';
 
@@ -427,13 +427,9 @@ const areStatisticsMade = (): Row => ({
         ),
       ],
     }),
-    states({
+    alertStates({
       title: 'Alerts over time',
       description: 'Which came first? Info included: duplicates, and events that come late.',
-      unit: 'short',
-      thresholds: noThresholds,
-      words: { 1: { text: 'firing', color: 'red' } },
-      noValue: 'nothing fired',
       width: 24,
       queries: [query('max by (alertname, org) (ALERTS{alertstate="firing", feature="widget-analytics"})', '{{alertname}} {{org}}')],
     }),
@@ -556,13 +552,9 @@ const oneOrganization = (): Row => ({
         orgQuery(rateOf('widget_org_conversations_total'), 'conversations'),
       ],
     }),
-    states({
+    alertStates({
       title: 'Alerts of $org over time',
       description: 'Those of this organization. Empty is good.',
-      unit: 'short',
-      thresholds: noThresholds,
-      words: { 1: { text: 'firing', color: 'red' } },
-      noValue: 'none',
       width: 12,
       queries: [query('max by (alertname) (ALERTS{alertstate="firing", feature="widget-analytics", org="$org"})', '{{alertname}}')],
     }),

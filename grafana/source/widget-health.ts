@@ -1,6 +1,6 @@
 import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard';
 import { labelVariable, makeDashboard, type Row } from './dashboard.ts';
-import { barGauge, type Column, heatmap, link, stat, states, table, timeseries, type UnplacedPanel } from './panels.ts';
+import { alertStates, barGauge, type Column, heatmap, link, stat, states, table, timeseries, type UnplacedPanel } from './panels.ts';
 import { organization, organizations, orgQuery, quantile, type Query, query, scraped } from './queries.ts';
 import {
   above,
@@ -356,13 +356,9 @@ const oneOrganization = (): Row => ({
       height: 5,
       queries: [orgQuery(statusNumber, 'status')],
     }),
-    states({
+    alertStates({
       title: 'Alerts of $org over time',
       description: 'Alerts that name this organization. Empty is good.',
-      unit: 'short',
-      thresholds: noThresholds,
-      words: { 1: { text: 'firing', color: 'red' } },
-      noValue: 'none',
       width: 12,
       height: 5,
       queries: [query('max by (alertname) (ALERTS{alertstate="firing", org="$org"})', '{{alertname}}')],

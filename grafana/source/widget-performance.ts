@@ -1,7 +1,7 @@
 import type { Dashboard, DashboardLink } from '@grafana/grafana-foundation-sdk/dashboard';
 import { apiUrl } from './api-links.ts';
 import { labelVariable, makeDashboard, type Row } from './dashboard.ts';
-import { barGauge, type Column, heatmap, link, stat, states, table, timeseries, type UnplacedPanel } from './panels.ts';
+import { alertStates, barGauge, type Column, heatmap, link, stat, table, timeseries, type UnplacedPanel } from './panels.ts';
 import { organization, organizations, orgQuery, quantile, type Query, query, scraped } from './queries.ts';
 import {
   above,
@@ -660,13 +660,9 @@ const firing = 'ALERTS{alertstate="firing", feature="widget-performance"}';
 const whichAlerts = (): Row => ({
   title: 'Alerts: which, and of whom?',
   panels: [
-    states({
+    alertStates({
       title: 'Alerts over time',
       description: 'Which came first? Silenced and inhibited ones included.',
-      unit: 'short',
-      thresholds: noThresholds,
-      words: { 1: { text: 'firing', color: 'red' } },
-      noValue: 'nothing fired',
       width: 12,
       queries: [query(`max by (alertname, severity) (${firing})`, '{{alertname}} {{severity}}')],
     }),
@@ -877,13 +873,9 @@ const oneOrganization = (): Row => ({
       width: 6,
       queries: againstLastWeek(lastWeekOf('memory_heap_used_bytes:avg_1h')),
     }),
-    states({
+    alertStates({
       title: 'Alerts of $org over time',
       description: 'Those of this organization. Empty is good.',
-      unit: 'short',
-      thresholds: noThresholds,
-      words: { 1: { text: 'firing', color: 'red' } },
-      noValue: 'none',
       width: 24,
       height: 6,
       queries: [query('max by (alertname) (ALERTS{alertstate="firing", feature="widget-performance", org="$org"})', '{{alertname}}')],

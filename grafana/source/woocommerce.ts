@@ -1,7 +1,7 @@
 import type { Dashboard } from '@grafana/grafana-foundation-sdk/dashboard';
 import { errorTypes, operationGroups, type ErrorType } from '../../features/woocommerce/catalogue.ts';
 import { labelVariable, makeDashboard, type Row } from './dashboard.ts';
-import { barGauge, type Column, heatmap, link, stat, states, table, timeseries, type UnplacedPanel } from './panels.ts';
+import { alertStates, barGauge, type Column, heatmap, link, stat, table, timeseries, type UnplacedPanel } from './panels.ts';
 import { organization, organizations, orgQuery, quantile, type Query, query, scraped } from './queries.ts';
 import {
   above,
@@ -378,14 +378,10 @@ function topShops(title: string, description: string, outcome: string): Unplaced
 const sinceWhen = (): Row => ({
   title: 'Since when?',
   panels: [
-    states({
+    alertStates({
       title: 'Alerts over time',
       description:
         'Which came first? Info included: a shop that is slow, or nearly sold out of something. Compare with the deployments of the chat backend.',
-      unit: 'short',
-      thresholds: noThresholds,
-      words: { 1: { text: 'firing', color: 'red' } },
-      noValue: 'nothing fired',
       width: 14,
       queries: [query('max by (alertname, org) (ALERTS{alertstate="firing", feature="woocommerce"})', '{{alertname}} {{org}}')],
     }),
@@ -670,13 +666,9 @@ const oneShop = (): Row => ({
       width: 12,
       queries: [orgQuery(shopValue('woocommerce_store_response_seconds', 'store'), '{{store}}')],
     }),
-    states({
+    alertStates({
       title: 'Alerts of $org and $store over time',
       description: 'Those of this shop, and of its organization. Empty is good.',
-      unit: 'short',
-      thresholds: noThresholds,
-      words: { 1: { text: 'firing', color: 'red' } },
-      noValue: 'none',
       width: 24,
       height: 6,
       queries: [
