@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { builtServices } from '../test/support/built-services.ts';
 import { createCertificate } from '../test/support/certificates.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -137,9 +138,9 @@ describe('the command line of a process', () => {
     args: string[],
     environment: Record<string, string>,
   ): Promise<{ code: number; stdout: string; stderr: string }> =>
-    promisify(execFile)(process.execPath, ['--import', 'tsx', `${service}/main.ts`, ...args], {
+    promisify(execFile)(process.execPath, [`dist/${service}/main.js`, ...args], {
       env: { PATH: process.env['PATH'], ...environment },
-      cwd: root,
+      cwd: builtServices,
     }).then(
       ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
       (error: { code: number; stdout: string; stderr: string }) => error,

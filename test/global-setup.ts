@@ -7,6 +7,7 @@ import type { TestProject } from 'vitest/node';
 import { giveRolesLogin } from '../local/database-roles.ts';
 import { startPostgresCluster } from '../local/postgres-cluster.ts';
 import { migrate } from '../platform/postgres/migrate.ts';
+import { buildServices } from './support/built-services.ts';
 import { freePort } from './support/free-port.ts';
 
 declare module 'vitest' {
@@ -18,10 +19,11 @@ declare module 'vitest' {
 const templateDatabase = 'template_observability';
 
 /**
- * One PostgreSQL server for the whole run, with a migrated template that every test file clones its database from.
+ * The build that tests start processes from, and one PostgreSQL server for the whole run, with a migrated template that every test file clones its database from.
  * TEST_POSTGRES_BIN_DIR chooses another PostgreSQL than the one npm installed.
  */
-export default async function startTestPostgres(project: TestProject): Promise<() => Promise<void>> {
+export default async function prepareRun(project: TestProject): Promise<() => Promise<void>> {
+  await buildServices();
   const dataDirectory = await mkdtemp(join(tmpdir(), 'observability-test-'));
   await rm(dataDirectory, { recursive: true });
   const superuserPassword = randomBytes(18).toString('base64url');

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { version } from '../../platform/version.ts';
+import { buildServices } from '../support/built-services.ts';
 import type { Fault } from './fault.ts';
 import { faults } from './faults.ts';
 import { chosenFaults, startRun, type Conclusion, type ConservationRun, type Dose } from './run.ts';
@@ -39,6 +40,7 @@ async function main(): Promise<void> {
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort(new Error(`interrupted by ${signal}`)));
 
+  await buildServices();
   const run = await startRun({ seed: Number(values.seed), dose, signal: interrupted.signal });
   try {
     const setting = await settingLine(run, { seed: values.seed, dose });

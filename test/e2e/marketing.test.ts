@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { isDeepStrictEqual, promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { deriveConfiguration, startPrometheus } from '../../local/prometheus.ts';
-import { checkout } from '../../local/processes.ts';
 import { addDays, startOfUtcDay, systemClock, utcDayOf, type UtcDay } from '../../platform/time/utc-day.ts';
+import { builtCommand } from '../support/built-services.ts';
 import { panelsOf, readDashboards } from '../support/dashboard-files.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { sentQueries } from '../support/grafana-queries.ts';
@@ -62,10 +62,7 @@ function start(name: 'exporter' | 'api' | 'jobs'): ServiceProcess {
 }
 
 const run = async (command: string, ...flags: string[]): Promise<unknown> =>
-  promisify(execFile)(process.execPath, ['--import', 'tsx', `jobs/cli/${command}.ts`, ...flags], {
-    cwd: checkout,
-    env: { ...process.env, ...testEnvironment(database, settings) },
-  });
+  promisify(execFile)(process.execPath, builtCommand(command, flags), { env: { ...process.env, ...testEnvironment(database, settings) } });
 
 interface Visitor {
   anonId: string;

@@ -3,10 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { setInterval as every } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { checkout } from '../../local/processes.ts';
 import { startWooCommerceStandIn, type WooCommerceStandIn } from '../../local/woocommerce-stand-in.ts';
 import { setCustomerConfig } from '../../jobs/provisioning.ts';
 import { createTracker, trackAll, trackOperation, type Tracker, type TrackerOptions } from '../../sdk/operations/index.ts';
+import { builtCommand } from '../support/built-services.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { createTenants, type Tenant } from '../support/message-load.ts';
 import { portalToken, testEnvironment } from '../support/services.ts';
@@ -67,10 +67,12 @@ class ShopClient {
 }
 
 async function runJobNow(job: string): Promise<void> {
-  const command = [process.execPath, ['--import', 'tsx', 'jobs/cli/jobs-run.ts', `--job=${job}`]] as const;
   // The process jobs may be at it.
   await waitUntil(
-    async () => promisify(execFile)(...command, { cwd: checkout, env: { ...process.env, ...testEnvironment(database, settings) } }),
+    async () =>
+      promisify(execFile)(process.execPath, builtCommand('jobs-run', [`--job=${job}`]), {
+        env: { ...process.env, ...testEnvironment(database, settings) },
+      }),
     { within: 30_000, what: job },
   );
 }

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { builtCommand } from './built-services.ts';
 import type { TestDatabase } from './database.ts';
 
 export interface Ended {
@@ -14,10 +14,8 @@ export function runCommandProcess(
   command: string,
   { args = [], environment = {} }: { args?: string[]; environment?: Record<string, string> } = {},
 ): Promise<Ended> {
-  const root = new URL('../../', import.meta.url);
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', fileURLToPath(new URL(`jobs/cli/${command}.ts`, root)), ...args], {
-      cwd: fileURLToPath(root),
+    const child = spawn(process.execPath, builtCommand(command, args), {
       env: { PATH: process.env['PATH'], TZ: 'America/St_Johns', DATABASE_URL_JOBS: database.url('observability_jobs'), ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

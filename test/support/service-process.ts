@@ -1,4 +1,5 @@
-import { startService, type ServiceName } from '../../local/processes.ts';
+import { startProgram, startService, type ProgramOptions, type RunningProgram, type ServiceName } from '../../local/processes.ts';
+import { builtServices } from './built-services.ts';
 import { checkAnswersOf } from './checked-listeners.ts';
 import type { TestDatabase } from './database.ts';
 import { restartPort } from './restart-port.ts';
@@ -46,7 +47,7 @@ export interface ServiceProcessOptions {
   environment?: Record<string, string | undefined>;
   /** Told each line that it writes. */
   onLine?: (line: string) => void;
-  /** Where its sources are; the checkout when left out. */
+  /** Where its sources are, when it does not come from the build of the checkout. */
   sources?: string | undefined;
   /** That it ends by itself is what the test is about: what it wrote is not shown. */
   mayEnd?: boolean;
@@ -58,8 +59,7 @@ const readyWithinMs = 20_000;
 export function startServiceProcess(name: ServiceName, options: ServiceProcessOptions): ServiceProcess {
   const { database, ports, environment, onLine, sources, mayEnd = false } = options;
   const lines: string[] = [];
-  const program = startService(name, {
-    cwd: sources,
+  const program = start(name, sources, {
     env: {
       ...process.env,
       ...testEnvironment(database, {
@@ -99,6 +99,15 @@ export function startServiceProcess(name: ServiceName, options: ServiceProcessOp
     },
     stop: () => program.stop(),
   };
+}
+
+function start(
+  name: ServiceName,
+  sources: string | undefined,
+  options: Pick<ProgramOptions, 'env' | 'onLine' | 'onUnexpectedExit'>,
+): RunningProgram {
+  if (sources !== undefined) return startService(name, { ...options, cwd: sources });
+  return startProgram({ ...options, name, program: process.execPath, args: [`dist/${name}/main.js`], cwd: builtServices });
 }
 
 /** @throws when the process is not ready in time, or ends before it is. */
