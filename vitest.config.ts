@@ -13,7 +13,7 @@ export default defineConfig({
     env: { TZ: 'America/St_Johns' },
     pool: 'forks',
     // Most of a file's time is waiting for real processes; on two cores the default is a single worker.
-    maxWorkers: 3,
+    maxWorkers: 4,
     reporters: ['default', new ClosingLine()],
     // What waits for processes takes a few seconds; on a machine that is busy with other things, many times that.
     testTimeout: 60_000,
