@@ -483,6 +483,14 @@ describe('a request that was not stored', () => {
   const failWith = (error: unknown) => async (): Promise<Answer> => {
     throw error;
   };
+  const requestsRefused = async (path: string): Promise<number> =>
+    (await value(`observability_http_requests_total{service="exporter",route="${path}",method="POST",status="503"}`)) ?? Number.NaN;
+  /** What does not depend on the time, nor on the rate limit, which is not counted for what is refused at once. */
+  const answerOf = async (response: Response): Promise<{ status: number; headers: Record<string, string>; body: unknown }> => ({
+    status: response.status,
+    headers: Object.fromEntries([...response.headers].filter(([name]) => !/^(date|ratelimit-.*)$/.test(name))),
+    body: await response.json(),
+  });
 
   test.each<[string, number, string, string, Parameters<typeof post>[1], (() => Promise<Answer>) | undefined]>([
     ['a field at fault', 400, 'VALIDATION_ERROR', 'validation', { body: '{}' }, undefined],
@@ -517,12 +525,31 @@ describe('a request that was not stored', () => {
     let waiting = 95;
     endpoint.queue(100, () => waiting);
     const before = await rejected('overloaded');
-    const refused = await post('/widget/events', { body: '{' });
+    const refused = await post('/widget/events?site=1', { body: '{' });
     expect([refused.status, await codeOf(refused), refused.headers.get('retry-after')]).toEqual([503, 'INGEST_OVERLOADED', '1']);
     expect(await rejected('overloaded')).toBe((before ?? Number.NaN) + 1);
     waiting = 94;
     expect((await post('/widget/events')).status).toBe(202);
   });
+
+  test.each(['/widget/events', '/v1/events'])(
+    'by %s because the queue is nearly full is answered as if the handler had refused it, to any page',
+    async (path) => {
+      for (const origin of [undefined, portalOrigin, evilOrigin]) {
+        const headers = { 'x-request-id': 'asked', ...(origin === undefined ? {} : { origin }) };
+        handle = failWith(new OverloadedError('the queue is nearly full'));
+        endpoint.queue(100, () => 0);
+        const byHandler = await answerOf(await post(path, { headers }));
+        endpoint.queue(100, () => 100);
+        const before = await requestsRefused(path);
+        const atOnce = await answerOf(await post(path, { headers }));
+        endpoint.queue(100, () => 0);
+        expect(atOnce).toEqual(byHandler);
+        expect(atOnce.status).toBe(503);
+        await waitUntil(async () => (await requestsRefused(path)) === before + 1, { within: 5000, what: 'the count of the request' });
+      }
+    },
+  );
 
   test('because the service stops is counted as such, and its sender may come back on another connection', async () => {
     const before = await rejected('shutdown');

@@ -1,7 +1,5 @@
-import cors from '@koa/cors';
 import Router from '@koa/router';
 import Koa, { type Context, type Middleware, type Next } from 'koa';
-import helmet from 'koa-helmet';
 import type { RequestListener } from 'node:http';
 import type { Logger } from '../log.ts';
 import type { MetricsRegistry } from '../metrics/registry.ts';
@@ -9,11 +7,16 @@ import type { Service } from '../metrics/definitions.ts';
 import { stackMetrics, type RejectionReason } from '../metrics/stack.ts';
 import type { Clock } from '../time/utc-day.ts';
 import { AnswerAbandonedError, createAnswerStreams, streamLimits, type StreamLimits } from './answer-stream.ts';
-import { HttpError, presentError, statusOf, toHttpError, type ErrorCode } from './errors.ts';
+import { corsByRoute } from './cors.ts';
+import { exactly } from './exact-paths.ts';
+import { HttpError, presentError, toHttpError, type ErrorCode } from './errors.ts';
+import { requestInstruments } from './finished-requests.ts';
 import { probes } from './probes.ts';
 import { createRateLimiter } from './rate-limit.ts';
 import { requestIdFrom } from './request-id.ts';
-import type { Answer, CorsKind, RequestState, Route } from './route.ts';
+import { createShedding } from './overload-shedding.ts';
+import type { Answer, RequestState, Route } from './route.ts';
+import { securityHeaders } from './security-headers.ts';
 
 export interface AppOptions {
   service: Service;
@@ -63,6 +66,8 @@ export function createApp(options: AppOptions): App {
   const limits = options.streams ?? streamLimits;
   const streams = createAnswerStreams(limits);
   const observe = requestInstruments(options);
+  const security = securityHeaders(service);
+  const shed = createShedding({ ...options, headers: security, observe });
   const limiter = createRateLimiter({ now, multiplier: options.rateLimitMultiplier });
   const rateLimited = options.metrics.counter(stackMetrics.rateLimited);
   for (const { rateLimitPolicy } of options.routes) if (rateLimitPolicy !== undefined) rateLimited.inc({ policy: rateLimitPolicy }, 0);
@@ -73,7 +78,7 @@ export function createApp(options: AppOptions): App {
   };
 
   koa.use(track);
-  koa.use(helmet({ crossOriginResourcePolicy: { policy: service === 'exporter' ? 'cross-origin' : 'same-origin' } }));
+  koa.use(secure);
   koa.use(answerErrors);
   koa.use(corsByRoute(options));
   koa.use(answerProbes);
@@ -89,7 +94,20 @@ export function createApp(options: AppOptions): App {
     keepUntilDone(finished);
     await next();
     if (options.isStopping()) ctx.set('Connection', 'close');
-    void finished.then(() => observe(ctx, performance.now() - state.startedAt));
+    void finished.then(() => {
+      observe({
+        ...state,
+        method: ctx.method,
+        route: (ctx.state['route'] as Route | undefined)?.path,
+        // An answer that was cut short began as a success.
+        status: (ctx.state['failedStatus'] as number | undefined) ?? ctx.res.statusCode,
+      });
+    });
+  }
+
+  function secure(ctx: Context, next: Next): Promise<void> {
+    ctx.set(security);
+    return next();
   }
 
   function keepUntilDone(work: Promise<unknown>): void {
@@ -173,7 +191,9 @@ export function createApp(options: AppOptions): App {
   });
   const handle = koa.callback();
   return {
-    callback: (request, response) => void handle(request, response),
+    callback: (request, response) => {
+      if (!shed(request, response)) void handle(request, response);
+    },
     routes: options.routes,
     drain: async () => {
       const stopped = new HttpError('SHUTTING_DOWN', 'the service is shutting down; ask again');
@@ -189,11 +209,6 @@ export function createApp(options: AppOptions): App {
 /** Outside of routes there is no other connection than the client's. Anybody can break that, as often as they like: nobody has to act on it. */
 function isBrokenConnection(error: unknown): boolean {
   return error instanceof Error && 'code' in error && ['ECONNRESET', 'EPIPE', 'ECONNABORTED'].includes(String(error.code));
-}
-
-/** Paths without parameters, as they are usually written: found without trying patterns, and everything else by the router. */
-function exactly<T>(routes: readonly Route[], keyOf: (route: Route) => string, valueOf: (route: Route) => T): ReadonlyMap<string, T> {
-  return new Map(routes.filter(({ path }) => !/[:*{(]/.test(path)).map((route) => [keyOf(route), valueOf(route)]));
 }
 
 function routerOf(routes: readonly Route[], answer: (route: Route, ctx: Context) => Promise<void>): Middleware {
@@ -230,103 +245,4 @@ function refuseUnrouted(routes: readonly Route[]): Middleware {
 
 function methodNotAllowed(allow: string): HttpError {
   return new HttpError('METHOD_NOT_ALLOWED', `this path takes ${allow}`, { headers: { Allow: allow } });
-}
-
-/**
- * Widget routes are called from any customer's page and carry no credentials; portal routes answer the configured origins only. A request
- * without an Origin passes: CORS protects browsers' users, it is no authentication.
- */
-function corsByRoute(options: AppOptions): Middleware {
-  const kinds = new Map<string, CorsKind>();
-  const exact = exactly(
-    options.routes,
-    ({ path }) => path,
-    (route) => route.cors,
-  );
-  const router = new Router();
-  for (const route of options.routes) {
-    kinds.set(route.path, route.cors);
-    router.all(route.path, () => undefined);
-  }
-  const configuredOrigin = (ctx: Context): string => (options.allowedOrigins.includes(ctx.get('Origin')) ? ctx.get('Origin') : '');
-  const originFor: Record<CorsKind, (ctx: Context) => string> = {
-    widget: () => '*',
-    portal: configuredOrigin,
-    site: configuredOrigin,
-    none: () => '',
-  };
-  const widget = cors({
-    origin: originFor.widget,
-    allowMethods: ['GET', 'POST'],
-    allowHeaders: ['content-type', 'x-site-id', 'x-org-key', 'x-request-id'],
-    // A page could not honour it otherwise.
-    exposeHeaders: ['Retry-After', 'x-request-id'],
-    maxAge: 86_400,
-  });
-  const portal = cors({
-    origin: originFor.portal,
-    credentials: true,
-    allowMethods: ['GET', 'POST', 'DELETE'],
-    allowHeaders: ['authorization', 'content-type', 'x-admin-key', 'x-request-id'],
-    exposeHeaders: [
-      'x-request-id',
-      'Content-Disposition',
-      'X-Widget-Health',
-      'RateLimit-Limit',
-      'RateLimit-Remaining',
-      'RateLimit-Reset',
-      'Retry-After',
-    ],
-    maxAge: 600,
-  });
-  const site = cors({
-    origin: originFor.site,
-    allowMethods: ['POST'],
-    allowHeaders: ['content-type', 'x-request-id'],
-    exposeHeaders: ['Retry-After', 'x-request-id'],
-    maxAge: 600,
-  });
-  const none: Middleware = (_ctx, next) => next();
-  const byKind: Record<CorsKind, Middleware> = { widget, portal, site, none };
-  return (ctx, next) => {
-    const kind = exact.get(ctx.path) ?? kindByPattern(ctx);
-    if (ctx.method === 'OPTIONS' && ctx.get('Access-Control-Request-Method') === '') allowReading(ctx, kind);
-    return byKind[kind](ctx, next);
-  };
-
-  /** An OPTIONS that is no preflight, which the middleware leaves alone: its page may still read why it is refused. */
-  function allowReading(ctx: Context, kind: CorsKind): void {
-    const origin = originFor[kind](ctx);
-    if (origin === '') return;
-    ctx.set('Access-Control-Allow-Origin', origin);
-    if (kind === 'portal') ctx.set('Access-Control-Allow-Credentials', 'true');
-  }
-
-  function kindByPattern(ctx: Context): CorsKind {
-    const path = router.match(ctx.path, ctx.method).path[0]?.path;
-    return (typeof path === 'string' ? kinds.get(path) : undefined) ?? 'none';
-  }
-}
-
-const knownMethods = new Set(['GET', 'HEAD', 'POST', 'OPTIONS', 'PUT', 'PATCH', 'DELETE']);
-
-/** Counts finished requests by route pattern; every status that a route declares exists as 0 from the start. */
-function requestInstruments({ service, routes, metrics, log }: AppOptions): (ctx: Context, elapsedMs: number) => void {
-  const requests = metrics.counter(stackMetrics.httpRequests);
-  const duration = metrics.histogram(stackMetrics.httpDuration);
-  for (const { path, method, responses, errors } of routes) {
-    duration.zero({ service, route: path, method });
-    for (const status of [...Object.keys(responses), ...errors.map(statusOf)])
-      requests.inc({ service, route: path, method, status: String(status) }, 0);
-  }
-  return (ctx, elapsedMs) => {
-    const matched = (ctx.state['route'] as Route | undefined)?.path;
-    const route = matched ?? 'unmatched';
-    const method = knownMethods.has(ctx.method) ? ctx.method : 'other';
-    // An answer that was cut short began as a success.
-    const status = (ctx.state['failedStatus'] as number | undefined) ?? ctx.res.statusCode;
-    requests.inc({ service, route, method, status: String(status) });
-    duration.observe({ service, route, method }, elapsedMs / 1000);
-    log.debug({ requestId: ctx.state['requestId'] as string, route, method, status, ms: Math.round(elapsedMs) }, 'request');
-  };
 }

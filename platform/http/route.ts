@@ -2,7 +2,6 @@ import type { Context } from 'koa';
 import type { z } from 'zod';
 import type { Authenticator } from '../auth/identities.ts';
 import type { EndpointInstruments } from '../metrics/stack.ts';
-import { OverloadedError } from '../postgres/batch-writer.ts';
 import type { StreamedBody } from './answer-stream.ts';
 import type { BodyRule } from './body.ts';
 import { readBody } from './body.ts';
@@ -77,8 +76,8 @@ export interface AnswerDefinition {
 }
 
 /**
- * One route, declared once: validation, the authorization matrix, the documents and the tests all read this. Checks run in the order: identity,
- * rate limit, room in the queue of an ingest route, query, body, handler.
+ * One route, declared once: validation, the authorization matrix, the documents and the tests all read this. Checks run in the order: room in
+ * the queue of an ingest route, identity, rate limit, query, body, handler.
  */
 export interface RouteDefinition<Identity, Query extends Shape, Body extends Shape, Params extends Shape> {
   method: Method;
@@ -103,7 +102,7 @@ export interface RouteDefinition<Identity, Query extends Shape, Body extends Sha
   responses: Readonly<Record<number, z.ZodType | AnswerDefinition>>;
   /** Codes that the handler itself may throw; what its checks may throw is added. */
   errors: readonly ErrorCode[];
-  /** Set on ingest routes: counts requests that were not stored. */
+  /** Set on ingest routes, whose path has no parameters: counts requests that were not stored, and knows whether there is room for more. */
   ingest?: EndpointInstruments;
   handler: (request: RouteRequest<Identity, OutputOf<Query>, OutputOf<Body>, OutputOf<Params>>) => Promise<Answer>;
 }
@@ -158,8 +157,6 @@ export function route<Identity, Query extends Shape = undefined, Body extends Sh
       const searchParams = new URLSearchParams(ctx.querystring);
       const counted = { identity: caller, address: rateLimitAddress(address), header: incoming.header, query: searchParams };
       if (rateLimit !== undefined) limit(ctx, rateLimit.policyOf?.(counted) ?? rateLimit.policy, rateLimit.keys(counted), deps);
-      // Before the body is read: what is refused costs little then, and the process can go on writing what it has.
-      if (definition.ingest?.isFull() === true) throw new OverloadedError('the queue is nearly full');
       const state = ctx.state as RequestState;
       return handler({
         // Not spread: V8 takes 7 µs to add the rest to a copy.
