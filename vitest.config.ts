@@ -1,5 +1,6 @@
 import { defineConfig } from 'vitest/config';
 import { ClosingLine } from './test/support/closing-line.ts';
+import { StacksFirst } from './test/support/stacks-first.ts';
 
 // Far from UTC, by half an hour, and with daylight saving: a date that leans on the machine's zone is found out.
 process.env['TZ'] = 'America/St_Johns';
@@ -14,6 +15,7 @@ export default defineConfig({
     pool: 'forks',
     // Most of a file's time is waiting for real processes; on two cores the default is a single worker.
     maxWorkers: 4,
+    sequence: { sequencer: StacksFirst },
     reporters: ['default', new ClosingLine()],
     // What waits for processes takes a few seconds; on a machine that is busy with other things, many times that.
     testTimeout: 60_000,
