@@ -18,6 +18,8 @@ export interface Activity {
 /** The ids that pages and backends choose by themselves are the same for every organization: they must not meet. */
 export const person = 'person-4711';
 export const visitor = 'visitor-4711';
+/** Behind a proxy that is trusted; elsewhere these are only the visitor's words. */
+export const visitorAddress = '203.0.113.77';
 const idOf = (n: number): string => `00000000-0000-7000-8000-${String(n).padStart(12, '0')}`;
 
 /** Everything that can be sent about an organization, by every route that takes it in. Throws at an answer that is no success. */
@@ -28,6 +30,7 @@ export async function sendActivity(exporterUrl: string, activity: Activity): Pro
       headers: {
         origin: testIdentity.portalOrigin,
         'user-agent': browserAgent,
+        'x-forwarded-for': visitorAddress,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
         ...headers,
       },

@@ -40,6 +40,10 @@ export async function createCallers(database: TestDatabase) {
     'member without a role': { headers: bearer(await portalToken('alpha', { role: undefined })) },
     administrator: { headers: bearer(await adminToken()), role: 'admin' },
     'administrator by cookie': { headers: { cookie: `admin_session=${await adminToken()}` }, role: 'admin' },
+    'administrator by the cookie of the portal': { headers: { cookie: `portal_session=${await adminToken()}` } },
+    'owner of alpha by the cookie of administrators': {
+      headers: { cookie: `admin_session=${await portalToken('alpha', { role: 'owner' })}` },
+    },
     'expired administrator': { headers: bearer(await adminToken({ exp })) },
     'forged administrator': { headers: bearer(await signToken({ role: 'admin' }, wrongSecret)) },
     'admin key': { headers: { 'x-admin-key': testIdentity.adminKey } },
@@ -63,6 +67,7 @@ const users = {
   'member of bravo': 'past',
   'member of an unknown organization': 404,
   'member of a deactivated organization': 403,
+  'administrator by the cookie of the portal': 403,
 } as const;
 const administrators = { administrator: 'past', 'administrator by cookie': 'past' } as const;
 
@@ -75,6 +80,7 @@ const doors: Readonly<Record<Exclude<Route['identity'], 'public'>, Partial<Recor
     // Without a token and without the portal's cookie.
     nobody: 'past',
     'administrator by cookie': 'past',
+    'owner of alpha by the cookie of administrators': 'past',
     'admin key': 'past',
     'wrong admin key': 'past',
   },
@@ -87,6 +93,7 @@ const doors: Readonly<Record<Exclude<Route['identity'], 'public'>, Partial<Recor
     'member of bravo': 403,
     'member of an unknown organization': 403,
     'member of a deactivated organization': 403,
+    'owner of alpha by the cookie of administrators': 403,
   },
   'admin key': { 'admin key': 'past' },
   'ingest key': { 'ingest key of alpha': 'past', 'ingest key of bravo': 'past' },

@@ -4,7 +4,7 @@ import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { servicePorts, startServiceProcess, waitUntilReady, type ServiceProcess } from '../support/service-process.ts';
 import { portalToken, testIdentity } from '../support/services.ts';
 import { waitUntil } from '../support/wait-until.ts';
-import { browserAgent, person, requestsOf, sendActivity, visitor, type Activity } from './activity.ts';
+import { browserAgent, person, requestsOf, sendActivity, visitor, visitorAddress, type Activity } from './activity.ts';
 import { routeRows } from './requests.ts';
 import { createTenants, tenantKeys, type TenantKey, type Tenants } from './tenants.ts';
 
@@ -31,7 +31,7 @@ beforeAll(async () => {
   const options = {
     database,
     ports: await servicePorts(),
-    environment: { LOG_LEVEL: 'trace', MONITORING_CACHE_TTL_MS: '0', INGEST_MAX_WAIT_MS: '200' },
+    environment: { LOG_LEVEL: 'trace', MONITORING_CACHE_TTL_MS: '0', INGEST_MAX_WAIT_MS: '200', TRUSTED_PROXY_HOPS: '1' },
     onLine: (line: string) => lines.push(line),
   };
   exporter = startServiceProcess('exporter', options);
@@ -53,7 +53,12 @@ async function readEverything(key: TenantKey, prefix: string): Promise<number[]>
       const { params = {}, query = {}, headers = {} } = row.of(tenants[key]);
       const path = pattern.replace(/:(\w+)/g, (_, parameter: string) => params[parameter] ?? '');
       const response = await fetch(`${api.url}${path}?${new URLSearchParams(query).toString()}`, {
-        headers: { ...headers, authorization: `Bearer ${tokens[key]}`, 'x-request-id': `${prefix}-${key}-${statuses.length}` },
+        headers: {
+          ...headers,
+          authorization: `Bearer ${tokens[key]}`,
+          'x-forwarded-for': visitorAddress,
+          'x-request-id': `${prefix}-${key}-${statuses.length}`,
+        },
       });
       await response.arrayBuffer();
       statuses.push(response.status);
@@ -74,6 +79,7 @@ function expectNothingPersonal(written: readonly string[]): void {
   const personal = [
     person,
     visitor,
+    visitorAddress,
     ...secrets,
     ...Object.values(testIdentity).filter((value) => !value.startsWith('https://') && value !== testIdentity.audience),
   ];
@@ -100,6 +106,8 @@ describe('log lines', () => {
       ).toEqual([]);
     }
     expectNothingPersonal(lines);
+    // The processes knew the address that they did not write down.
+    expect(await database.query('select distinct host(ip_address) as network from widget_sessions')).toEqual([{ network: '203.0.113.0' }]);
   });
 
   test('of requests that fail do not either', async () => {
@@ -108,7 +116,13 @@ describe('log lines', () => {
     const statuses = sent.map(async ([path, { headers, body }], index) => {
       const response = await fetch(exporter.url + path, {
         method: 'POST',
-        headers: { 'content-type': 'application/json', 'user-agent': browserAgent, 'x-request-id': `away-${index}`, ...headers },
+        headers: {
+          'content-type': 'application/json',
+          'user-agent': browserAgent,
+          'x-forwarded-for': visitorAddress,
+          'x-request-id': `away-${index}`,
+          ...headers,
+        },
         body: JSON.stringify(body),
       });
       await response.arrayBuffer();

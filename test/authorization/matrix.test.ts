@@ -83,7 +83,7 @@ const describeCell = ({ route, row, callerName, subject }: Cell): string =>
 async function ask(
   { route, row, caller, subject }: Pick<Cell, 'route' | 'row' | 'caller' | 'subject'>,
   { origin = testIdentity.portalOrigin } = {},
-): Promise<{ response: Response; statements: readonly string[] }> {
+): Promise<{ response: Response; caused: () => readonly string[] }> {
   const { params = {}, query = {}, headers = {}, body } = row.of(subject);
   const service = exporter.app.routes.includes(route) ? exporter : api;
   const path = route.path.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(params[name] ?? ''));
@@ -102,23 +102,32 @@ async function ask(
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
-  return { response, statements: statements.of(mark) };
+  return { response, caused: () => statements.of(mark) };
 }
 
-/** Asks in every cell, and lists what is not as it should be. */
+/** Asks in every cell, and lists what is not as it should be. Judged at the end: what a refused request goes on to do comes after its answer. */
 async function findWrong(
   asked: readonly Cell[],
   judge: (cell: Cell, statements: readonly string[]) => string | undefined,
 ): Promise<string[]> {
-  const found = await mapAtMost(cellsAtOnce, asked, async (cell) => {
-    const { response, statements: caused } = await ask(cell);
+  const answered = await mapAtMost(cellsAtOnce, asked, async (cell) => {
+    const { response, caused } = await ask(cell);
     await response.arrayBuffer();
-    const { status } = response;
-    const complaints = [status === cell.expected ? undefined : `${status} instead of ${cell.expected}`, judge(cell, caused)];
-    return complaints.filter((complaint) => complaint !== undefined).map((complaint) => `${describeCell(cell)}: ${complaint}`);
+    return { cell, status: response.status, caused };
   });
-  return found.flat();
+  return answered.flatMap(({ cell, status, caused }) =>
+    [status === cell.expected ? undefined : `${status} instead of ${cell.expected}`, judge(cell, caused())]
+      .filter((complaint) => complaint !== undefined)
+      .map((complaint) => `${describeCell(cell)}: ${complaint}`),
+  );
 }
+
+/** Where it is told how often a page was refused, some time later. */
+const countsRefusals: ReadonlySet<string> = new Set([
+  'public.widget_health_totals',
+  'public.ingest_batches',
+  'marketing.ingest_rejections',
+]);
 
 /** Without what may differ: the time, the count of a limit, how long a shop took, and the name that was asked for. */
 async function comparable(cell: Cell, { name }: { name: string }): Promise<unknown> {
@@ -173,8 +182,8 @@ describe('every route', () => {
     const before = await digestTables(database);
     for (const origin of ['https://evil.example', `${testIdentity.portalOrigin}.evil.example`, 'null']) {
       for (const cell of forged) {
-        const { response, statements: caused } = await ask(cell, { origin });
-        expect([describeCell(cell), response.status, caused], origin).toEqual([describeCell(cell), 403, []]);
+        const { response, caused } = await ask(cell, { origin });
+        expect([describeCell(cell), response.status, caused()], origin).toEqual([describeCell(cell), 403, []]);
         expect(await response.json()).toMatchObject({ error: { code: 'CSRF_REJECTED' } });
       }
     }
@@ -221,11 +230,33 @@ describe('every route', () => {
         callerName === 'nobody' &&
         subject === tenants.alpha,
     );
+    const stored = async (): Promise<[string, string | null][]> =>
+      Object.entries(await digestTables(database)).filter(([table]) => !countsRefusals.has(table));
+    const before = await stored();
     for (const cell of fromPages) {
       const { response } = await ask(cell, { origin: 'https://evil.example' });
       expect([describeCell(cell), response.status]).toEqual([describeCell(cell), 403]);
     }
+    expect(await stored()).toEqual(before);
     expect(fromPages.length).toBeGreaterThan(5);
+  });
+
+  test('counts the messages that an ingest key reports for its own organization, whatever else the request names', async () => {
+    const counted = (): Promise<{ key: string; messages: number }[]> =>
+      database.query(
+        `select organizations.key, totals.widget_rt_total_count as messages
+         from widget_health_totals totals join organizations on organizations.id = totals.org_id
+         where organizations.key in ('alpha', 'bravo') order by organizations.key`,
+      );
+    const before = await counted();
+    const own = cells.find(
+      ({ route, callerName, subject }) =>
+        route.path === '/ingest/widget/messages' && callerName === 'ingest key of alpha' && subject === tenants.bravo,
+    );
+    if (own === undefined) throw new Error('no cell reports messages: name its route here');
+    expect((await ask(own)).response.status).toBe(202);
+    expect(await counted()).toEqual(before.map(({ key, messages }) => ({ key, messages: messages + (key === 'alpha' ? 1 : 0) })));
+    expect(before.length).toBe(2);
   });
 
   test('stores what an ingest key sends under its own organization, whatever shop it names', async () => {

@@ -151,11 +151,14 @@ export const routeRows: Readonly<Record<string, RouteRow>> = {
   'POST /ingest/woocommerce/operations': {
     identity: 'ingest key',
     requests: [
-      withBody(
-        'a shop',
-        ({ shop }) => ({ operations: [{ operation: 'get_cart', duration_ms: 5, success: true, domain: shop }] }),
-        always(202),
-      ),
+      {
+        names: 'a shop',
+        of: (subject) => ({
+          ...elsewhere(subject),
+          body: { operations: [{ operation: 'get_cart', duration_ms: 5, success: true, domain: subject.shop }] },
+        }),
+        status: always(202),
+      },
     ],
   },
   'POST /ingest/alertmanager': {

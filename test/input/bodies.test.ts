@@ -2,7 +2,7 @@ import { brotliCompressSync, constants, deflateSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bodyOperations } from '../support/documented-operations.ts';
 import { jsonTorture, truncations } from '../support/json-torture.ts';
-import { inLanes, startWatchedServices, type WatchedServices } from '../support/watched-services.ts';
+import { inLanes, shortCanary, startWatchedServices, type WatchedServices } from '../support/watched-services.ts';
 
 /** Bodies that are hardly JSON, or not at all; that are small on the wire and large in memory; that are large on the wire. On every route that takes one. */
 const lanes = 8;
@@ -87,6 +87,14 @@ describe.each(bodyOperations.map((operation) => [operation.name, operation] as c
     });
     expect(cut.length).toBeGreaterThan(3);
   });
+});
+
+test('no parser tells a log what it could not read', async () => {
+  const short = shortCanary(services.canaries);
+  const unread = [`?${short}`, `["${short}",?]`, `{"a":"${short}"`, `{"a":"${short}"}?`, `["${short}"?${' '.repeat(40)}`];
+  for (const operation of bodyOperations) {
+    await inLanes(unread, lanes, async (body) => expect((await services.send(operation, { body })).status, body).toBe(400));
+  }
 });
 
 test('whatever was refused is refused again, and stored nothing', async () => {

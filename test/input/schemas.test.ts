@@ -76,11 +76,11 @@ describe('a body', () => {
     test('that has the shape of its schema is taken, or refused as documented', async () => {
       const bodies = valid(operation).map((value) => JSON.stringify(value));
       const tally = await expectSafe(operation, requestsOf(bodies), runs.valid);
-      // 404: what a lead is asked for by its address.
+      // 404: what a lead is asked for by its address. More of them than its examples are.
       expect(
         answered(tally, (status) => status < 300 || status === 404),
         'got past the checks',
-      ).toBeGreaterThan(0);
+      ).toBeGreaterThan(runs.valid / 3);
     });
 
     test('with a field that is missing, of another type, too large or of a prototype does no harm', async () => {
@@ -88,7 +88,7 @@ describe('a body', () => {
       expect(
         answered(tally, (status) => status === 400),
         'was refused',
-      ).toBeGreaterThan(0);
+      ).toBeGreaterThan(runs.nearValid / 20);
     });
 
     test('of any JSON does no harm', async () => {

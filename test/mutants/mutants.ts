@@ -227,6 +227,16 @@ export const mutants: readonly Mutant[] = [
     only: foreignPage,
   },
   {
+    name: 'origin-before-storing',
+    guard: 'and what it may not send is not stored either',
+    file: 'features/widget-analytics/ingest-routes.ts',
+    find: `checkOrigin(organization, delivery);
+      return store(organization, delivery, agent);`,
+    replace: 'return store(organization, delivery, agent).finally(() => checkOrigin(organization, delivery));',
+    tests: matrix,
+    only: foreignPage,
+  },
+  {
     name: 'origin-of-site',
     guard: 'a marketing site is one of ours',
     file: identities,
@@ -260,6 +270,15 @@ export const mutants: readonly Mutant[] = [
     replace: 'false',
     tests: ['features/widget-analytics/session-routes.test.ts'],
     only: 'GET /export',
+  },
+  {
+    name: 'words-of-parser',
+    guard: 'what cannot be read is quoted in no log line',
+    file: 'platform/http/app.ts',
+    find: 'if (error.status === 500)',
+    replace: 'if (error.cause !== undefined)',
+    tests: ['test/input/bodies.test.ts'],
+    only: 'no parser|no log line',
   },
   {
     name: 'message-of-failure',
