@@ -118,6 +118,7 @@ export async function startExporter(options: { config: ExporterConfig; lifecycle
     allowedOrigins: config.CORS_ALLOWED_ORIGINS,
     trustedProxyHops: config.TRUSTED_PROXY_HOPS,
     rateLimitMultiplier: config.RATE_LIMIT_MULTIPLIER,
+    maxBodyBytes: config.INGEST_QUEUE_MAX_BYTES,
     isStopping: () => lifecycle.stopping,
   });
   const publicListener = await listen(app.callback, { port: config.EXPORTER_PORT });

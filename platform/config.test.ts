@@ -38,6 +38,7 @@ describe('readConfig', () => {
       PUBLIC_ENV: 'production',
       INGEST_MAX_TX_ROWS: 1000,
       INGEST_QUEUE_MAX_ROWS: 10_000,
+      INGEST_QUEUE_MAX_BYTES: 16_777_216,
       INGEST_MAX_WAIT_MS: 5000,
       ORG_SERIES_MAX_ORGS: 1000,
       CORS_ALLOWED_ORIGINS: [],

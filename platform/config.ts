@@ -123,6 +123,8 @@ const exporterVariables = z
     PUBLIC_ENV: z.string().min(1).check(longestText(64)).default('production'),
     INGEST_MAX_TX_ROWS: wholeNumber(1000, 1, 100_000),
     INGEST_QUEUE_MAX_ROWS: wholeNumber(10_000, 1, 10_000_000),
+    // At least one body of the largest kind (platform/http/body.ts), or there would be requests that never fit.
+    INGEST_QUEUE_MAX_BYTES: wholeNumber(16 * 1024 * 1024, 4 * 1024 * 1024, 8 * 1024 ** 3),
     INGEST_MAX_WAIT_MS: wholeNumber(5000, 10, 60_000),
     ORG_SERIES_MAX_ORGS: wholeNumber(1000, 0, 1_000_000),
     WIDGET_EXTRA_ALLOWED_ORIGINS: origins,

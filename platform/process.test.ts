@@ -140,7 +140,7 @@ describe('the command line of a process', () => {
   ): Promise<{ code: number; stdout: string; stderr: string }> =>
     promisify(execFile)(process.execPath, [`dist/${service}/main.js`, ...args], {
       env: { PATH: process.env['PATH'], ...environment },
-      cwd: builtServices,
+      cwd: builtServices(),
     }).then(
       ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
       (error: { code: number; stdout: string; stderr: string }) => error,

@@ -23,7 +23,7 @@ const templateDatabase = 'template_observability';
  * TEST_POSTGRES_BIN_DIR chooses another PostgreSQL than the one npm installed.
  */
 export default async function prepareRun(project: TestProject): Promise<() => Promise<void>> {
-  await buildServices();
+  const removeBuild = await buildServices();
   const dataDirectory = await mkdtemp(join(tmpdir(), 'observability-test-'));
   await rm(dataDirectory, { recursive: true });
   const superuserPassword = randomBytes(18).toString('base64url');
@@ -47,6 +47,7 @@ export default async function prepareRun(project: TestProject): Promise<() => Pr
   const tearDown = async (): Promise<void> => {
     await cluster.stop('immediate');
     await rm(cluster.dataDirectory, { recursive: true, force: true });
+    await removeBuild();
   };
 
   try {

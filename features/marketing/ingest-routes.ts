@@ -246,7 +246,7 @@ function unsubscribeRoute(
     rateLimit: { policy: 'marketing_unsubscribe', keys: ({ address }) => [{ key: address, perMinute: 12 }] },
     body: { rule: publicFormBody, schema: unsubscribeBody },
     responses: { 200: unsubscribed },
-    errors: ['NOT_FOUND', 'DATABASE_UNAVAILABLE'],
+    errors: ['NOT_FOUND', 'INGEST_OVERLOADED', 'DATABASE_UNAVAILABLE'],
     handler: async ({ body: { email }, ...request }): Promise<Answer> => {
       const { fingerprint, receivedAt: at } = door.contextOf(request);
       const withdrawn = await pool.transaction((transaction) => unsubscribeLead(transaction, { email, ipHash: fingerprint.ipHash, at }));

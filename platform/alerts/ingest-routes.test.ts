@@ -682,7 +682,7 @@ describe('a delivery that is out of the ordinary', () => {
     expect(await deliver(...alerts)).toEqual({ success: true, stored: 3000, failed: 0 });
     const [count] = await database.query<{ count: number }>(`select count(*) from alerts where fingerprint like $1`, [`${fingerprint}-%`]);
     expect(count?.count).toBe(3000);
-  }, 30_000);
+  }, 120_000);
 
   test('that resolves an alert with an end before its start resolves it all the same, at its start', async () => {
     await deliver(alert());

@@ -30,7 +30,7 @@ export function alertsIngest(deps: ExporterDeps): ExporterSlice {
         cors: 'none',
         body: { rule: serverBody, schema: alertmanagerWebhook },
         responses: { 200: alertsStored },
-        errors: ['DATABASE_UNAVAILABLE'],
+        errors: ['INGEST_OVERLOADED', 'DATABASE_UNAVAILABLE'],
         ingest: endpoint,
         handler: async ({ body }): Promise<Answer> => {
           const delivered = body.alerts.map(parseDeliveredAlert);

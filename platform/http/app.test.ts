@@ -158,6 +158,7 @@ beforeAll(async () => {
     allowedOrigins: [portalOrigin],
     trustedProxyHops: 1,
     rateLimitMultiplier: 1,
+    maxBodyBytes: 300_000,
     isStopping: () => stopping,
   });
   const listener = await listen(app.callback, { port: 0, host: '127.0.0.1' });
@@ -519,6 +520,52 @@ describe('a request that was not stored', () => {
     expect(await rejected(reason)).toBe((before ?? Number.NaN) + 1);
     const retryAfter = { INGEST_OVERLOADED: '1', DATABASE_UNAVAILABLE: '5' }[code] ?? null;
     expect(response.headers.get('retry-after')).toBe(retryAfter);
+  });
+
+  test.each([
+    ['announced', (body: string) => ({ body })],
+    ['not announced', (body: string) => ({ body: new Blob([body]).stream(), duplex: 'half' as const })],
+  ])(
+    'because requests before it fill the memory for bodies is refused, its length %s, and taken when they are answered',
+    async (_case, sent) => {
+      const large = JSON.stringify({ id: 'x'.repeat(200_000) });
+      const send = (): Promise<Response> =>
+        fetch(`${url}/widget/events`, { method: 'POST', headers: { 'content-type': 'application/json' }, ...sent(large) });
+      let answer: () => void = () => undefined;
+      const begun = new Promise<void>((resolve) => {
+        handle = () => {
+          resolve();
+          return new Promise((done) => (answer = () => done({ status: 202, body: { ok: true } })));
+        };
+      });
+      const first = send();
+      await begun;
+      const before = await rejected('overloaded');
+      const refused = await send();
+      expect([refused.status, await codeOf(refused), refused.headers.get('retry-after')]).toEqual([503, 'INGEST_OVERLOADED', '1']);
+      expect(await rejected('overloaded')).toBe((before ?? Number.NaN) + 1);
+      answer();
+      expect((await first).status).toBe(202);
+      handle = () => Promise.resolve({ status: 202, body: { ok: true } });
+      expect((await send()).status).toBe(202);
+    },
+  );
+
+  test('because its sender holds it back while others need the memory is refused, and they are taken', async () => {
+    const slow = connect(port, '127.0.0.1');
+    let received = '';
+    slow.setEncoding('utf8').on('data', (text: string) => (received += text));
+    const head = 'POST /widget/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 250000\r\n\r\n';
+    slow.write(head + `{"id":"${'x'.repeat(200_000)}`);
+    const other = JSON.stringify({ id: 'x'.repeat(200_000) });
+    const statuses = new Set<number>();
+    await waitUntil(async () => statuses.add((await post('/widget/events', { body: other })).status).has(202) && received !== '', {
+      within: 10_000,
+      what: 'the answers to the slow sender and to another one',
+    });
+    slow.destroy();
+    expect(received).toMatch(/^HTTP\/1.1 503 [^]*INGEST_OVERLOADED/);
+    expect([...statuses].filter((status) => status !== 202 && status !== 503)).toEqual([]);
   });
 
   test('because the queue is nearly full is refused before its body is looked at, and taken when there is room again', async () => {

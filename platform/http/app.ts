@@ -7,6 +7,7 @@ import type { Service } from '../metrics/definitions.ts';
 import { stackMetrics, type RejectionReason } from '../metrics/stack.ts';
 import type { Clock } from '../time/utc-day.ts';
 import { AnswerAbandonedError, createAnswerStreams, streamLimits, type StreamLimits } from './answer-stream.ts';
+import { createByteBudget } from './byte-budget.ts';
 import { corsByRoute } from './cors.ts';
 import { exactly } from './exact-paths.ts';
 import { HttpError, presentError, toHttpError, type ErrorCode } from './errors.ts';
@@ -29,6 +30,8 @@ export interface AppOptions {
   rateLimitMultiplier: number;
   /** True from the signal on: every new request is refused while queued work is still written. */
   isStopping: () => boolean;
+  /** Most bytes of bodies that are read or wait for their answer; beyond it 503. Left out: any number. */
+  maxBodyBytes?: number;
   /** Of answers that are sent while they are made. */
   streams?: StreamLimits;
 }
@@ -75,6 +78,7 @@ export function createApp(options: AppOptions): App {
     limiter,
     trustedProxyHops: options.trustedProxyHops,
     onRateLimited: (policy: string) => rateLimited.inc({ policy }),
+    bodies: options.maxBodyBytes === undefined ? undefined : createByteBudget(options.maxBodyBytes),
   };
 
   koa.use(track);

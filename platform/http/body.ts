@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { ByteShare } from './byte-budget.ts';
 import { HttpError, type ErrorCode } from './errors.ts';
 
 const formType = 'application/x-www-form-urlencoded';
@@ -25,6 +26,8 @@ export const serverBody: BodyRule = { limitBytes: 2 * 1024 * 1024, contentTypes:
  */
 const drainBytes = 16 * 1024 * 1024;
 const drainMs = 5000;
+/** What a piece of a body takes besides its bytes: a sender may send it byte by byte. */
+const pieceBytes = 128;
 
 /** The media type that a request says its body has. */
 export function mediaTypeOf(contentType: string | undefined): string {
@@ -33,9 +36,10 @@ export function mediaTypeOf(contentType: string | undefined): string {
 
 /**
  * Reads a body: JSON, or a form that its rule takes. Own reader because the usual ones turn a text/plain beacon into `{}` and answer an oversize body with a
- * reset. 413 over the limit, 415 for another type or any compression, 400 `INVALID_JSON` for what is not UTF-8 or not JSON.
+ * reset. 413 over the limit, 415 for another type or any compression, 400 `INVALID_JSON` for what is not UTF-8 or not JSON, 503 where `share` has no
+ * room for it.
  */
-export async function readBody(request: IncomingMessage, rule: BodyRule): Promise<unknown> {
+export async function readBody(request: IncomingMessage, rule: BodyRule, share?: ByteShare): Promise<unknown> {
   const encoding = request.headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {
     throw await refuse(
@@ -48,12 +52,13 @@ export async function readBody(request: IncomingMessage, rule: BodyRule): Promis
   if (!rule.contentTypes.includes(contentType)) {
     throw await refuse(request, 'UNSUPPORTED_MEDIA_TYPE', `content-type must be ${rule.contentTypes.join(' or ')}`);
   }
-  const bytes = await readBytes(request, rule.limitBytes);
+  const bytes = await readBytes(request, rule.limitBytes, share);
   return contentType === formType ? parseForm(bytes.toString('utf8')) : parseJson(bytes);
 }
 
-async function readBytes(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+async function readBytes(request: IncomingMessage, limitBytes: number, share: ByteShare | undefined): Promise<Buffer> {
   if (announcedBytes(request) > limitBytes) throw await refuseTooLarge(request, limitBytes);
+  if (share?.hasRoomFor(announcedBytes(request)) === false) throw await refuseForNow(request);
   // Gone while it was being authenticated: nothing would ever be heard of it again.
   if (request.destroyed) throw endedEarly();
   const chunks: Buffer[] = [];
@@ -61,12 +66,13 @@ async function readBytes(request: IncomingMessage, limitBytes: number): Promise<
   return new Promise((resolve, reject) => {
     const onData = (chunk: Buffer): void => {
       bytes += chunk.length;
-      if (bytes <= limitBytes) {
+      const isTooLarge = bytes > limitBytes;
+      if (!isTooLarge && share?.take(chunk.length + pieceBytes) !== false) {
         chunks.push(chunk);
         return;
       }
       cleanUp();
-      void refuseTooLarge(request, limitBytes).then(reject);
+      void (isTooLarge ? refuseTooLarge(request, limitBytes) : refuseForNow(request)).then(reject);
     };
     const onEnd = (): void => {
       cleanUp();
@@ -77,8 +83,13 @@ async function readBytes(request: IncomingMessage, limitBytes: number): Promise<
       reject(endedEarly());
     };
     const cleanUp = (): void => {
+      share?.arrived();
       request.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone);
     };
+    share?.arriving(() => {
+      cleanUp();
+      void refuseForNow(request).then(reject);
+    });
     request.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone);
   });
 }
@@ -93,6 +104,10 @@ function endedEarly(): HttpError {
 
 function refuseTooLarge(request: IncomingMessage, limitBytes: number): Promise<HttpError> {
   return refuse(request, 'PAYLOAD_TOO_LARGE', `the body is larger than ${limitBytes} bytes; send it in smaller batches`);
+}
+
+function refuseForNow(request: IncomingMessage): Promise<HttpError> {
+  return refuse(request, 'INGEST_OVERLOADED', 'too much is waiting to be written; send it again in a second');
 }
 
 /** The error to answer with. It is sent at once, on a connection that stays open until the rest of the body has run out. */

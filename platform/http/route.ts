@@ -5,6 +5,7 @@ import type { EndpointInstruments } from '../metrics/stack.ts';
 import type { StreamedBody } from './answer-stream.ts';
 import type { BodyRule } from './body.ts';
 import { readBody } from './body.ts';
+import type { ByteBudget, ByteShare } from './byte-budget.ts';
 import { clientAddress, rateLimitAddress } from './client-address.ts';
 import { HttpError, type ErrorCode } from './errors.ts';
 import type { RateLimiter, RateLimitKey } from './rate-limit.ts';
@@ -129,6 +130,8 @@ export interface RouteDeps {
   limiter: RateLimiter;
   trustedProxyHops: number;
   onRateLimited: (policy: string) => void;
+  /** Left out: bodies may take any amount of memory together. */
+  bodies: ByteBudget | undefined;
 }
 
 /** Set by the app before any route runs. */
@@ -158,20 +161,26 @@ export function route<Identity, Query extends Shape = undefined, Body extends Sh
       const counted = { identity: caller, address: rateLimitAddress(address), header: incoming.header, query: searchParams };
       if (rateLimit !== undefined) limit(ctx, rateLimit.policyOf?.(counted) ?? rateLimit.policy, rateLimit.keys(counted), deps);
       const state = ctx.state as RequestState;
-      return handler({
-        // Not spread: V8 takes 7 µs to add the rest to a copy.
-        method: incoming.method,
-        header: incoming.header,
-        cookie: incoming.cookie,
-        searchParams,
-        identity: caller,
-        clientAddress: address,
-        requestId: state.requestId,
-        startedAt: state.startedAt,
-        params: checked(definition.params as Params, ctx['params'] as unknown),
-        query: definition.query === undefined ? (undefined as OutputOf<Query>) : checked<Query>(definition.query, parseQuery(searchParams)),
-        body: await takeBody(ctx, definition, counted, deps),
-      });
+      const share = definition.body === undefined ? undefined : deps.bodies?.open();
+      try {
+        return await handler({
+          // Not spread: V8 takes 7 µs to add the rest to a copy.
+          method: incoming.method,
+          header: incoming.header,
+          cookie: incoming.cookie,
+          searchParams,
+          identity: caller,
+          clientAddress: address,
+          requestId: state.requestId,
+          startedAt: state.startedAt,
+          params: checked(definition.params as Params, ctx['params'] as unknown),
+          query:
+            definition.query === undefined ? (undefined as OutputOf<Query>) : checked<Query>(definition.query, parseQuery(searchParams)),
+          body: await takeBody(ctx, definition, { counted, share }, deps),
+        });
+      } finally {
+        share?.release();
+      }
     },
   };
 }
@@ -213,14 +222,14 @@ function headerOf(ctx: Context, name: string): string | undefined {
 async function takeBody<Identity, Body extends Shape>(
   ctx: Context,
   { body, rateLimit }: Pick<RouteDefinition<Identity, Shape, Body, Shape>, 'body' | 'rateLimit'>,
-  caller: RateLimitCaller<Identity>,
+  { counted, share }: { counted: RateLimitCaller<Identity>; share: ByteShare | undefined },
   deps: RouteDeps,
 ): Promise<OutputOf<Body>> {
   if (body === undefined) return undefined as OutputOf<Body>;
-  const sent = await readBody(ctx.req, body.rule);
+  const sent = await readBody(ctx.req, body.rule, share);
   try {
     const taken = checked(body.schema, sent);
-    if (rateLimit?.keysOfBody !== undefined) limit(ctx, rateLimit.policy, rateLimit.keysOfBody(caller, taken), deps);
+    if (rateLimit?.keysOfBody !== undefined) limit(ctx, rateLimit.policy, rateLimit.keysOfBody(counted, taken), deps);
     return taken;
   } catch (error) {
     if (error instanceof HttpError) await body.onRefusal?.(error.code, sent);

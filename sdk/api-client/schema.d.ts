@@ -3359,6 +3359,23 @@ export interface components {
                 };
             };
         };
+        /** @description Service Unavailable: `DATABASE_UNAVAILABLE`, `INGEST_OVERLOADED`, `SHUTTING_DOWN`, `WEBHOOK_NOT_CONFIGURED` */
+        "DATABASE_UNAVAILABLE.INGEST_OVERLOADED.SHUTTING_DOWN.WEBHOOK_NOT_CONFIGURED": {
+            headers: {
+                "x-request-id": components["headers"]["RequestId"];
+                /** @description Seconds after which to send it again */
+                "Retry-After"?: number;
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"] & {
+                    error?: {
+                        /** @enum {string} */
+                        code?: "DATABASE_UNAVAILABLE" | "INGEST_OVERLOADED" | "SHUTTING_DOWN" | "WEBHOOK_NOT_CONFIGURED";
+                    };
+                };
+            };
+        };
         /** @description Service Unavailable: `DATABASE_UNAVAILABLE`, `SHUTTING_DOWN` */
         "DATABASE_UNAVAILABLE.SHUTTING_DOWN": {
             headers: {
@@ -3371,23 +3388,6 @@ export interface components {
                     error?: {
                         /** @enum {string} */
                         code?: "DATABASE_UNAVAILABLE" | "SHUTTING_DOWN";
-                    };
-                };
-            };
-        };
-        /** @description Service Unavailable: `DATABASE_UNAVAILABLE`, `SHUTTING_DOWN`, `WEBHOOK_NOT_CONFIGURED` */
-        "DATABASE_UNAVAILABLE.SHUTTING_DOWN.WEBHOOK_NOT_CONFIGURED": {
-            headers: {
-                "x-request-id": components["headers"]["RequestId"];
-                /** @description Seconds after which to send it again */
-                "Retry-After"?: number;
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["Error"] & {
-                    error?: {
-                        /** @enum {string} */
-                        code?: "DATABASE_UNAVAILABLE" | "SHUTTING_DOWN" | "WEBHOOK_NOT_CONFIGURED";
                     };
                 };
             };
@@ -3684,17 +3684,6 @@ export interface components {
         };
         /** @description Service Unavailable: `unavailable` */
         "v1.DATABASE_UNAVAILABLE.INGEST_OVERLOADED.SHUTTING_DOWN": {
-            headers: {
-                "x-request-id": components["headers"]["RequestId"];
-                "Retry-After": components["headers"]["RetryAfter"];
-                [name: string]: unknown;
-            };
-            content: {
-                "application/json": components["schemas"]["MarketingError"];
-            };
-        };
-        /** @description Service Unavailable: `unavailable` */
-        "v1.DATABASE_UNAVAILABLE.SHUTTING_DOWN": {
             headers: {
                 "x-request-id": components["headers"]["RequestId"];
                 "Retry-After": components["headers"]["RetryAfter"];
@@ -4697,7 +4686,7 @@ export interface operations {
             413: components["responses"]["PAYLOAD_TOO_LARGE"];
             415: components["responses"]["UNSUPPORTED_MEDIA_TYPE"];
             500: components["responses"]["INTERNAL_ERROR"];
-            503: components["responses"]["DATABASE_UNAVAILABLE.SHUTTING_DOWN.WEBHOOK_NOT_CONFIGURED"];
+            503: components["responses"]["DATABASE_UNAVAILABLE.INGEST_OVERLOADED.SHUTTING_DOWN.WEBHOOK_NOT_CONFIGURED"];
         };
     };
     reportMessageDurations: {
@@ -5099,7 +5088,7 @@ export interface operations {
             415: components["responses"]["v1.UNSUPPORTED_MEDIA_TYPE"];
             429: components["responses"]["v1.RATE_LIMITED"];
             500: components["responses"]["v1.INTERNAL_ERROR"];
-            503: components["responses"]["v1.DATABASE_UNAVAILABLE.SHUTTING_DOWN"];
+            503: components["responses"]["v1.DATABASE_UNAVAILABLE.INGEST_OVERLOADED.SHUTTING_DOWN"];
         };
     };
     getMarketingSummary: {

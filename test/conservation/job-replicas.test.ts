@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { findDiscrepancies } from '../../features/marketing/jobs.ts';
 import { everyProperty } from '../../features/marketing/queries.ts';
 import { jobs as allJobs } from '../../jobs/jobs.ts';
@@ -9,48 +9,73 @@ import { poster } from '../support/marketing.ts';
 import { servicePorts, startServiceProcess, type ServiceProcess } from '../support/service-process.ts';
 import { runExporter, runJobs, scrape } from '../support/services.ts';
 import { waitUntil } from '../support/wait-until.ts';
+import { realClock, runJobsNow } from './jobs-now.ts';
 
 /** Three replicas: a process that comes to harm in the middle of a job, and two that are woken up here instead of once a minute. */
 let database: TestDatabase;
 let holder: ServiceProcess;
 let others: Awaited<ReturnType<typeof runJobs>>[] = [];
+/** How often every run writes, if nothing happens to it. */
+let writes = 0;
+let overcome = 0;
 const job = 'rollups-run';
 const within = 30_000;
 const daysOfEvents = 3;
 const today = utcDayOf(new Date());
+/** How many holders are killed, one after the other, spread over everything that a run writes: JOB_KILLS=50 is the long dose. */
+const kills = Number(process.env['JOB_KILLS'] ?? 1);
+/** The job rolls days up side by side, and writes once more for a day with visitors of one that comes after it. */
+const mostRepeatedWrites = (daysOfEvents * (daysOfEvents - 1)) / 2;
+/** What the job writes. */
+const tables = ['daily_metric_rollups', 'daily_ingest_rollups', 'daily_visitors', 'daily_visitor_gaps'];
 
 beforeAll(async () => {
   database = await createTestDatabase();
   await database.query(
-    `create table gate (is_open boolean not null);
-     insert into gate values (true);
+    `create sequence writes;
+     create table gate (lets_through bigint);
+     insert into gate values (null);
      create function wait_at_gate() returns trigger language plpgsql security definer as $$
+     declare write bigint := nextval('public.writes');
      begin
-       while not (select gate.is_open from public.gate) loop perform pg_sleep(0.02); end loop;
+       while write > (select gate.lets_through from public.gate) loop perform pg_sleep(0.02); end loop;
        return null;
-     end $$;
-     create trigger wait_at_gate before insert on marketing.daily_metric_rollups for each statement execute function public.wait_at_gate()`,
+     end $$`,
   );
+  for (const table of tables) {
+    await database.query(
+      `create trigger wait_at_gate before insert on marketing.${table} for each statement execute function public.wait_at_gate()`,
+    );
+  }
   await storeEvents();
+  await runJobsNow(database, [{ job, now: realClock }]);
+  const [counted] = await database.query<{ writes: number }>('select last_value as writes from writes');
+  writes = (counted?.writes ?? 0) - mostRepeatedWrites;
 });
-afterAll(() => database.drop());
-
-beforeEach(async () => {
-  await database.query(
-    'truncate job_runs, marketing.daily_metric_rollups, marketing.daily_ingest_rollups, marketing.daily_visitors, marketing.daily_visitor_gaps',
+afterAll(async () => {
+  console.log(
+    `job replicas: holders killed ${kills}, at ${Math.min(kills, writes)} of the first ${writes} writes of a run · paused 1 · ` +
+      `runs with one success and rollups that equal a recount ${overcome}`,
   );
+  await database.drop();
+});
+
+/** The replicas, of which one is about to write for the so-many-th time in its run, and cannot. */
+async function startReplicas(write: number): Promise<void> {
+  await database.query(`truncate job_runs, ${tables.map((table) => `marketing.${table}`).join(', ')}`);
   // Only one job is due.
   await database.query(
     `insert into job_runs (job, attempt, status, started_at, finished_at) select name, 1, 'succeeded', now(), now() from unnest($1::text[]) name`,
     [allJobs.map(({ name }) => name).filter((name) => name !== job)],
   );
-  await setGate('closed');
+  await database.query('alter sequence writes restart');
+  await database.query('update gate set lets_through = $1', [write - 1]);
   holder = startServiceProcess('jobs', { database, ports: await servicePorts() });
   await waitUntil(isAtGate, { within, what: 'the first replica in the middle of its job' });
   others = await Promise.all([runJobs(database), runJobs(database)]);
-});
+}
 afterEach(async () => {
-  await setGate('open');
+  await openGate();
   await holder.stop();
   await Promise.all(others.map((replica) => replica.stop()));
 });
@@ -71,8 +96,8 @@ async function storeEvents(): Promise<void> {
   expect(new Set(statuses)).toEqual(new Set([202]));
 }
 
-async function setGate(state: 'open' | 'closed'): Promise<void> {
-  await database.query('update gate set is_open = $1', [state === 'open']);
+async function openGate(): Promise<void> {
+  await database.query('update gate set lets_through = null');
 }
 
 async function isAtGate(): Promise<boolean> {
@@ -101,29 +126,35 @@ async function expectOneSuccess(): Promise<void> {
   expect(await findDiscrepancies(database.db, { properties: [everyProperty], ...days })).toEqual([]);
   const [rolledUp] = await database.query('select sum(total_page_views)::integer as page_views from marketing.daily_metric_rollups');
   expect(rolledUp).toEqual({ page_views: 60 });
+  overcome += 1;
 }
 
-test('F13: of a holder that is killed in the middle, one of the other replicas takes over while its last statement still runs', async () => {
-  await tickOthers();
-  expect(await runs()).toMatchObject([{ attempt: 1, status: 'running' }]);
+test.each(Array.from({ length: kills }, (_, index) => index))(
+  'F13: of a holder that is killed in the middle, one of the other replicas takes over while its last statement still runs (%i)',
+  async (kill) => {
+    await startReplicas(1 + Math.floor((kill * writes) / kills));
+    await tickOthers();
+    expect(await runs()).toMatchObject([{ attempt: 1, status: 'running' }]);
 
-  holder.signal('SIGKILL');
-  expect(await holder.ended).toBe('signal SIGKILL');
-  const takeOver = waitUntil(
-    async () => {
-      await tickOthers();
-      return isTakenOver();
-    },
-    { within, what: 'another replica' },
-  );
-  await waitUntil(isTakenOver, { within, what: 'the run of another replica' });
-  expect(await isAtGate()).toBe(true);
-  await setGate('open');
-  await takeOver;
-  await expectOneSuccess();
-});
+    holder.signal('SIGKILL');
+    expect(await holder.ended).toBe('signal SIGKILL');
+    const takeOver = waitUntil(
+      async () => {
+        await tickOthers();
+        return isTakenOver();
+      },
+      { within, what: 'another replica' },
+    );
+    await waitUntil(isTakenOver, { within, what: 'the run of another replica' });
+    expect(await isAtGate()).toBe(true);
+    await openGate();
+    await takeOver;
+    await expectOneSuccess();
+  },
+);
 
 test('F13: a holder that was paused until its lock was gone can make nothing count when it goes on', async () => {
+  await startReplicas(1);
   process.kill(holder.pid, 'SIGSTOP');
   try {
     // What the server does to a session that has been silent for a minute.
@@ -136,7 +167,7 @@ test('F13: a holder that was paused until its lock was gone can make nothing cou
       { within, what: 'another replica' },
     );
     await waitUntil(isTakenOver, { within, what: 'the run of another replica' });
-    await setGate('open');
+    await openGate();
     process.kill(holder.pid, 'SIGCONT');
     await takeOver;
   } finally {

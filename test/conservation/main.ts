@@ -40,7 +40,7 @@ async function main(): Promise<void> {
   const interrupted = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort(new Error(`interrupted by ${signal}`)));
 
-  await buildServices();
+  const removeBuild = await buildServices();
   const run = await startRun({ seed: Number(values.seed), dose, signal: interrupted.signal });
   try {
     const setting = await settingLine(run, { seed: values.seed, dose });
@@ -50,6 +50,7 @@ async function main(): Promise<void> {
     report(await run.conclude({ acknowledgedAtLeast: times * acknowledgedByFault }), setting);
   } finally {
     await run.stop();
+    await removeBuild();
   }
 }
 

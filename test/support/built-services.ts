@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process';
-import { cp, rename, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { checkout } from '../../local/processes.ts';
 
-/** Where a run of tests finds services and commands as the image has them. Inside the checkout, so that packages are found; ignored by git. */
-export const builtServices = join(checkout, '.data/test-build');
+/** Inherited by every process of a run. */
+const variable = 'TEST_BUILD_DIRECTORY';
 
 /** What the build reads at run time, and where it looks for it. */
 const besidesCode = {
@@ -16,26 +17,30 @@ const besidesCode = {
 };
 
 /**
- * Builds services and commands, once for a run: from its source every process would take half a second of processor time more to start.
- * Types are not checked, which `npm run check` does: a test must be able to run on what does not compile yet.
+ * Builds services and commands as the image has them, once for a run, and returns how to remove them: from its source every process would take
+ * half a second of processor time more to start. Types are not checked, which `npm run check` does: a test must be able to run on what does not
+ * compile yet.
  */
-export async function buildServices(): Promise<void> {
-  const fresh = `${builtServices}-${process.pid}`;
-  const args = ['-p', join(checkout, 'tsconfig.build.json'), '--noCheck', '--outDir', join(fresh, 'dist')];
+export async function buildServices(): Promise<() => Promise<void>> {
+  const directory = await mkdtemp(join(tmpdir(), 'observability-build-'));
+  const args = ['-p', join(checkout, 'tsconfig.build.json'), '--noCheck', '--outDir', join(directory, 'dist')];
   await promisify(execFile)(join(checkout, 'node_modules/.bin/tsc'), args);
   for (const [source, target] of Object.entries(besidesCode)) {
-    await cp(join(checkout, source), join(fresh, target), { recursive: true });
+    await cp(join(checkout, source), join(directory, target), { recursive: true });
   }
-  // Processes of another run may be starting from there now.
-  const stale = `${fresh}-stale`;
-  await rename(builtServices, stale).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
-  });
-  await rename(fresh, builtServices);
-  await rm(stale, { recursive: true, force: true });
+  await symlink(join(checkout, 'node_modules'), join(directory, 'node_modules'));
+  process.env[variable] = directory;
+  return () => rm(directory, { recursive: true, force: true });
+}
+
+/** The working directory of a built service; its program is `dist/<service>/main.js`. */
+export function builtServices(): string {
+  const directory = process.env[variable];
+  if (directory === undefined) throw new Error('the services are not built: call buildServices() before the run');
+  return directory;
 }
 
 /** The arguments of Node that run a command of jobs/cli from the build. */
 export function builtCommand(command: string, args: readonly string[] = []): string[] {
-  return [join(builtServices, 'dist/jobs/cli', `${command}.js`), ...args];
+  return [join(builtServices(), 'dist/jobs/cli', `${command}.js`), ...args];
 }

@@ -13,9 +13,13 @@ import { restartPort } from './restart-port.ts';
 
 /** A migrated database on a server of its own, which a test may stop and start. */
 export interface DurableDatabase extends TestDatabase {
+  /** Of the server, and owned by its account. */
+  readonly dataDirectory: string;
   stop(mode: StopMode): Promise<void>;
   /** Resolves when the server accepts connections again. */
   start(): Promise<void>;
+  /** How the server ended by itself, with the end of its log; undefined if it did not. */
+  crash(): Error | undefined;
 }
 
 const name = 'observability';
@@ -29,12 +33,14 @@ export async function startDurableDatabase(): Promise<DurableDatabase> {
   const dataDirectory = await mkdtemp(join(tmpdir(), 'observability-durable-'));
   await rm(dataDirectory, { recursive: true });
   const rolePassword = randomBytes(18).toString('base64url');
+  let crash: Error | undefined;
   const cluster = await startPostgresCluster({
     dataDirectory,
     port: await restartPort(),
     binDirectory: process.env['TEST_POSTGRES_BIN_DIR'],
     superuserPassword: randomBytes(18).toString('base64url'),
     settings: { max_connections: '100', shared_buffers: '32MB' },
+    onUnexpectedExit: (error) => (crash = error),
   });
   const remove = async (): Promise<void> => {
     await cluster.stop('immediate');
@@ -58,11 +64,13 @@ export async function startDurableDatabase(): Promise<DurableDatabase> {
   pool.on('error', () => undefined);
   return {
     name,
+    dataDirectory: cluster.dataDirectory,
     url: (role) =>
       role === 'superuser' ? cluster.superuserUrl(name) : `postgresql://${role}:${rolePassword}@127.0.0.1:${cluster.port}/${name}`,
     ...pooledQueries(pool),
     stop: cluster.stop,
     start: cluster.start,
+    crash: () => crash,
     refuseConnections: () => cluster.stop('fast'),
     acceptConnections: cluster.start,
     async drop() {

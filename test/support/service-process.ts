@@ -107,7 +107,7 @@ function start(
   options: Pick<ProgramOptions, 'env' | 'onLine' | 'onUnexpectedExit'>,
 ): RunningProgram {
   if (sources !== undefined) return startService(name, { ...options, cwd: sources });
-  return startProgram({ ...options, name, program: process.execPath, args: [`dist/${name}/main.js`], cwd: builtServices });
+  return startProgram({ ...options, name, program: process.execPath, args: [`dist/${name}/main.js`], cwd: builtServices() });
 }
 
 /** @throws when the process is not ready in time, or ends before it is. */

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, open, rm, rmdir } from 'node:fs/promises';
+import { mkdtemp, open, rm, rmdir, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -9,6 +9,8 @@ const run = promisify(execFile);
 /** A file system in memory that can be filled to its last byte. */
 export interface SmallDisk {
   directory: string;
+  /** Moves a folder here, with its owner, and leaves a link in its place. */
+  takeIn(folder: string): Promise<void>;
   /** Takes what is left. */
   fill(): Promise<void>;
   /** Gives it back. */
@@ -30,6 +32,10 @@ export async function mountSmallDisk(options: { megabytes: number; owner: { uid?
   const ballast = join(directory, 'ballast');
   return {
     directory,
+    takeIn: async (folder) => {
+      await run('mv', [folder, directory]);
+      await symlink(join(directory, basename(folder)), folder);
+    },
     fill: () => writeUntilFull(ballast),
     free: () => rm(ballast),
     unmount: async () => {

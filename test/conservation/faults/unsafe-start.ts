@@ -1,5 +1,6 @@
 import type { DurableDatabase } from '../../support/durable-database.ts';
 import { servicePorts, startServiceProcess } from '../../support/service-process.ts';
+import { scrape } from '../../support/services.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 import { recoveryWithinMs, type Fault } from '../fault.ts';
 
@@ -26,7 +27,12 @@ export const unsafeStart: Fault = {
   id: 'F18',
   title: 'exporters are started on a server that loses what it confirmed, without row-level security, as owner and as superuser',
   dose: { short: 1, nightly: 1 },
-  inflict: async ({ database, load }) => {
+  inflict: async ({ database, exporter, load }) => {
+    // One that has just lost its database looks whether it may go on with it, and would rightly end.
+    await waitUntil(async () => (await scrape(exporter.process().metricsUrl)).value('observability_db_up{service="exporter"}') === 1, {
+      within: recoveryWithinMs,
+      what: 'a probe of the database after the fault before this one',
+    });
     try {
       for (const statement of unsafe) await database.query(statement);
       await waitUntil(async () => (await setting(database, 'fsync')) === 'off', { within: recoveryWithinMs, what: 'fsync off' });
