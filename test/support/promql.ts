@@ -69,8 +69,19 @@ export interface Unary extends Position {
   of: Expression;
 }
 
-/** @throws when the text is no PromQL; the message shows where. */
+/** The same texts are asked about again and again, by every check of every dashboard. */
+const parsed = new Map<string, Expression>();
+
+/** Nobody may change what comes back. @throws when the text is no PromQL; the message shows where. */
 export function parsePromql(text: string): Expression {
+  const known = parsed.get(text);
+  if (known !== undefined) return known;
+  const expression = parse(text);
+  parsed.set(text, expression);
+  return expression;
+}
+
+function parse(text: string): Expression {
   const root = parser.parse(variablesAsNumbers(text)).topNode;
   root.cursor().iterate((node) => {
     if (node.type.isError) throw new Error(`not PromQL: ${text.slice(0, node.from)}▸${text.slice(node.from)}`);
