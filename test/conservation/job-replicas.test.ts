@@ -117,6 +117,19 @@ function tickOthers(): Promise<unknown> {
   return Promise.all(others.map((replica) => replica.tick()));
 }
 
+/** Wakes the others up until one of them runs the job; `ended` resolves when that run is over. */
+async function takeOver(): Promise<{ ended: Promise<unknown> }> {
+  const ended = waitUntil(
+    async () => {
+      await tickOthers();
+      return isTakenOver();
+    },
+    { within, what: 'another replica' },
+  );
+  await waitUntil(isTakenOver, { within, what: 'the run of another replica' });
+  return { ended };
+}
+
 async function expectOneSuccess(): Promise<void> {
   expect(await runs()).toEqual([
     { attempt: 1, status: 'failed', error: 'the process that ran it stopped answering' },
@@ -138,17 +151,10 @@ test.each(Array.from({ length: kills }, (_, index) => index))(
 
     holder.signal('SIGKILL');
     expect(await holder.ended).toBe('signal SIGKILL');
-    const takeOver = waitUntil(
-      async () => {
-        await tickOthers();
-        return isTakenOver();
-      },
-      { within, what: 'another replica' },
-    );
-    await waitUntil(isTakenOver, { within, what: 'the run of another replica' });
+    const run = await takeOver();
     expect(await isAtGate()).toBe(true);
     await openGate();
-    await takeOver;
+    await run.ended;
     await expectOneSuccess();
   },
 );
@@ -159,17 +165,10 @@ test('F13: a holder that was paused until its lock was gone can make nothing cou
   try {
     // What the server does to a session that has been silent for a minute.
     await database.query('select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1', [`lock job:${job}`]);
-    const takeOver = waitUntil(
-      async () => {
-        await tickOthers();
-        return isTakenOver();
-      },
-      { within, what: 'another replica' },
-    );
-    await waitUntil(isTakenOver, { within, what: 'the run of another replica' });
+    const run = await takeOver();
     await openGate();
     process.kill(holder.pid, 'SIGCONT');
-    await takeOver;
+    await run.ended;
   } finally {
     process.kill(holder.pid, 'SIGCONT');
   }
