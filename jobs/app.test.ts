@@ -135,7 +135,7 @@ describe('the clock', () => {
       await waitUntil(
         async () => (await database.query(`select from job_runs where job = 'alerts-prune' and status = 'succeeded'`)).length === 1,
         {
-          within: 10_000,
+          within: 20_000,
           what: 'a run of the job that is due',
         },
       );
@@ -164,7 +164,7 @@ describe('the clock', () => {
     await waitUntil(
       async () =>
         (await database.query(`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`)).length === 1,
-      { within: 2000, what: 'the run waiting for the table' },
+      { within: 20_000, what: 'the run waiting for the table' },
     );
     let isStopped = false;
     const stopped = jobs.stop().then(() => (isStopped = true));

@@ -137,7 +137,7 @@ test('reports a server that ended on its own', async () => {
     onUnexpectedExit: (error) => ends.push(error),
   });
   process.kill(cluster.pid, 'SIGQUIT');
-  await waitUntil(() => ends.length > 0, { within: 10_000, what: 'the report' });
+  await waitUntil(() => ends.length > 0, { within: 20_000, what: 'the report' });
   expect(ends[0]?.message).toContain('PostgreSQL ended on its own');
 });
 
@@ -153,7 +153,7 @@ test('leaves no server behind when the process that started it is killed', async
   });
   const [pid] = (await once(starter.stdout, 'data')) as [Buffer];
   starter.kill('SIGKILL');
-  await waitUntil(() => !isAlive(Number(pid)), { within: 10_000, what: 'the end of the server' });
+  await waitUntil(() => !isAlive(Number(pid)), { within: 20_000, what: 'the end of the server' });
 });
 
 test('makes the library links that npm leaves out with ignore-scripts', async () => {

@@ -382,7 +382,7 @@ describe('what is refused', () => {
     await post('/v1/events', '{');
     await post('/v1/events', pageView({ path: '', honeypot: 'x' }));
     await post('/v1/leads/unsubscribe', { email: 'nobody' });
-    await waitUntil(async () => (await count('ingest_rejections')) === 5, { within: 5000 });
+    await waitUntil(async () => (await count('ingest_rejections')) === 5, { within: 20_000 });
     const rows = await database.query('select property_id, endpoint, reason, status_code, occurred_at from marketing.ingest_rejections');
     expect(rows.map(({ property_id }) => property_id as string).toSorted()).toEqual(['default', 'default', 'default', 'hint', 'own']);
     expect(rows[0]).toMatchObject({ endpoint: '/v1/events', reason: 'invalid_request', status_code: 400, occurred_at: clock.now() });

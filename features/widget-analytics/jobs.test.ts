@@ -144,7 +144,7 @@ describe('widget-sessions-sweep', () => {
       await waitUntil(
         async () =>
           (await database.query(`select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)).length > 0,
-        { within: 10_000 },
+        { within: 20_000 },
       );
       await db.query('update widget_sessions set last_activity_at = $1', [ago(0)]);
       await db.query('update widget_session_heads set last_activity_at = $1', [ago(0)]);

@@ -95,7 +95,7 @@ describe('a removal that waits for a session of the person', () => {
       await send('s-3', 1);
       const lock = await lockSession('s-1');
       const removed = remove('user_id=u');
-      await waitUntil(removalWaits, { within: 5000, what: 'the removal' });
+      await waitUntil(removalWaits, { within: 20_000, what: 'the removal' });
       await send('s-2', 1, { user: { id: 'u' } });
       await lock.release();
       expect(await removed).toMatchObject({ events_deleted: 4, sessions_deleted: 2 });
@@ -111,7 +111,7 @@ describe('a removal that waits for a session of the person', () => {
       await send('s-2', 1, { user: { id: 'u' } });
       const lock = await lockSession('s-1');
       const removed = remove('user_id=u');
-      await waitUntil(removalWaits, { within: 5000, what: 'the removal' });
+      await waitUntil(removalWaits, { within: 20_000, what: 'the removal' });
       await send('s-3', 2, { user: { id: 'u' } });
       await lock.release();
       expect(await removed).toMatchObject({ events_deleted: 4, sessions_deleted: 3 });

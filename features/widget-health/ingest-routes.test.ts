@@ -48,7 +48,7 @@ function countersOf(orgId: number, isThere: (row: Counters) => boolean): Promise
       ]);
       return row !== undefined && isThere(row) ? row : undefined;
     },
-    { within: 5000, what: `counters of organization ${orgId}` },
+    { within: 20_000, what: `counters of organization ${orgId}` },
   );
 }
 

@@ -80,7 +80,7 @@ describe('POST /ingest/widget/messages', () => {
     await waitUntil(
       async () => (await database.query('select from ingest_keys where id = $1 and last_used_at is not null', [keyId])).length === 1,
       {
-        within: 5000,
+        within: 20_000,
         what: 'the use of the key on record',
       },
     );
@@ -180,12 +180,12 @@ describe('POST /ingest/widget/messages', () => {
       async () =>
         (await database.query(`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`)).length === 1,
       {
-        within: 2000,
+        within: 20_000,
         what: 'the first write waiting for the lock',
       },
     );
     const others = Array.from({ length: 50 }, () => send(key, { messages: ms(1, 2) }));
-    await waitUntil(async () => (await queued()) === 100, { within: 1500, what: '100 rows in the queue' });
+    await waitUntil(async () => (await queued()) === 100, { within: 20_000, what: '100 rows in the queue' });
     await blocker.query('rollback');
     await blocker.end();
     expect((await Promise.all([first, ...others])).map(({ status }) => status)).toEqual(Array(51).fill(202));

@@ -145,13 +145,13 @@ describe('GET /portal/widget/health', () => {
       expect(response.status).toBe(503);
       expect(response.headers.get('retry-after')).toBe('5');
       expect(await response.json()).toMatchObject({ error: { code: 'DATABASE_UNAVAILABLE' } });
-      await waitUntil(async () => (await fetch(`${api.metricsUrl}/readyz`)).status === 503, { within: 8000, what: 'readyz to notice' });
+      await waitUntil(async () => (await fetch(`${api.metricsUrl}/readyz`)).status === 503, { within: 20_000, what: 'readyz to notice' });
       expect((await fetch(`${api.metricsUrl}/healthz`)).status).toBe(200);
     } finally {
       await database.acceptConnections();
     }
-    await waitUntil(async () => (await portal(key)).status === 200, { within: 3000, what: 'the API to recover' });
-    await waitUntil(async () => (await fetch(`${api.metricsUrl}/readyz`)).status === 200, { within: 8000, what: 'readyz to recover' });
+    await waitUntil(async () => (await portal(key)).status === 200, { within: 20_000, what: 'the API to recover' });
+    await waitUntil(async () => (await fetch(`${api.metricsUrl}/readyz`)).status === 200, { within: 20_000, what: 'readyz to recover' });
   });
 });
 
@@ -248,7 +248,7 @@ describe('security.widget_health_spike', () => {
     await organization('silent', { loads: 0, failures: 60 });
     await summary();
     const written = await waitUntil(async () => ((await spikes()).length === 2 ? spikes() : undefined), {
-      within: 3000,
+      within: 20_000,
       what: 'two spike rows',
     });
     expect(written[0]).toEqual({

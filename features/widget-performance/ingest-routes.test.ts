@@ -188,7 +188,7 @@ describe('what is refused', () => {
     const away = await sendAll([render()], { batchId });
     await database.acceptConnections();
     expect([away.status, away.headers.get('retry-after'), await codeOf(away)]).toEqual([503, '5', 'DATABASE_UNAVAILABLE']);
-    await waitUntil(async () => (await sendAll([render()], { batchId })).status === 200, { within: 5000, what: 'the batch' });
+    await waitUntil(async () => (await sendAll([render()], { batchId })).status === 200, { within: 20_000, what: 'the batch' });
     expect(await (await sendAll([render()], { batchId })).json()).toMatchObject({ duplicate: true });
     expect(await stored()).toBe(2);
   });

@@ -47,7 +47,7 @@ test('series exist as zeros from the first scrape, for organizations with a chat
       await exporter.refresh();
       return (await scrape(exporter.metricsUrl, '/metrics/orgs')).text.includes('widget_client_org_health_score_ratio{org="first"');
     },
-    { within: 5000, what: 'the series of the organization' },
+    { within: 20_000, what: 'the series of the organization' },
   );
   const zeros = [
     'widget_client_persistence_operations_total{operation="sync",outcome="failure"}',

@@ -280,7 +280,7 @@ describe('a firing alert', () => {
     await waitUntil(
       async () =>
         (await database.query(`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`)).length === 4,
-      { within: 1500, what: 'four deliveries on their way' },
+      { within: 20_000, what: 'four deliveries on their way' },
     );
     await blocker.query('rollback');
     await blocker.end();
@@ -433,7 +433,7 @@ describe('out of order', () => {
     }
     expect(refused).toHaveLength(40);
     await waitUntil(async () => (await post(webhook([]))).status === 200 && (await exporter.directory.organizationByKey('x'), true), {
-      within: 5000,
+      within: 20_000,
       what: 'the database',
     });
     await send(540, 1000);
@@ -649,7 +649,7 @@ test('while the database is down it is 503 and never 429, so that Alertmanager d
     await database.acceptConnections();
   }
   const again = alert({ labels: { severity: 'critical' } });
-  await waitUntil(async () => (await post(webhook([again]))).status === 200, { within: 5000, what: 'a delivery' });
+  await waitUntil(async () => (await post(webhook([again]))).status === 200, { within: 20_000, what: 'a delivery' });
   expect(await rows()).toMatchObject([{ severity: 'critical' }]);
 });
 
@@ -707,7 +707,7 @@ describe('a delivery that is out of the ordinary', () => {
         async () =>
           (await database.query(`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`)).length ===
           1,
-        { within: 1500, what: 'the delivery to wait for b' },
+        { within: 20_000, what: 'the delivery to wait for b' },
       );
       const wantsA = other.query('update alerts set category = category where fingerprint = $1', [`${fingerprint}-a`]);
       await wantsA;

@@ -188,7 +188,7 @@ describe('an ingest key', () => {
     await waitUntil(
       async () => (await database.query('select from ingest_keys where id = $1 and last_used_at is not null', [id])).length === 1,
       {
-        within: 3000,
+        within: 20_000,
         what: 'the use of the key to be recorded',
       },
     );

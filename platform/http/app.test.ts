@@ -560,7 +560,7 @@ describe('a request that was not stored', () => {
     const other = JSON.stringify({ id: 'x'.repeat(200_000) });
     const statuses = new Set<number>();
     await waitUntil(async () => statuses.add((await post('/widget/events', { body: other })).status).has(202) && received !== '', {
-      within: 10_000,
+      within: 20_000,
       what: 'the answers to the slow sender and to another one',
     });
     slow.destroy();
@@ -593,7 +593,7 @@ describe('a request that was not stored', () => {
         endpoint.queue(100, () => 0);
         expect(atOnce).toEqual(byHandler);
         expect(atOnce.status).toBe(503);
-        await waitUntil(async () => (await requestsRefused(path)) === before + 1, { within: 5000, what: 'the count of the request' });
+        await waitUntil(async () => (await requestsRefused(path)) === before + 1, { within: 20_000, what: 'the count of the request' });
       }
     },
   );
@@ -670,12 +670,12 @@ describe('what Prometheus is told of a request', () => {
     expect(await value(refused)).toBeGreaterThanOrEqual(0);
     const before = (await value(broken)) ?? Number.NaN;
     await (await fetch(`${url}/broken`)).text();
-    await waitUntil(async () => (await value(broken)) === before + 1, { within: 2000, what: 'the request to be counted' });
+    await waitUntil(async () => (await value(broken)) === before + 1, { within: 20_000, what: 'the request to be counted' });
     await (await fetch(`${url}/nowhere/<script>`)).text();
     await waitUntil(
       async () =>
         ((await value('observability_http_requests_total{service="exporter",route="unmatched",method="GET",status="404"}')) ?? 0) >= 1,
-      { within: 2000, what: 'the unknown path to be counted as unmatched' },
+      { within: 20_000, what: 'the unknown path to be counted as unmatched' },
     );
     expect(await metrics.render()).not.toContain('script');
   });
@@ -687,7 +687,7 @@ describe('what Prometheus is told of a request', () => {
     const count = 'observability_http_request_duration_seconds_count{service="exporter",route="/v1/events",method="POST"}';
     const before = await value(count);
     await (await post('/v1/events')).text();
-    await waitUntil(async () => (await value(count)) === (before ?? 0) + 1, { within: 2000 });
+    await waitUntil(async () => (await value(count)) === (before ?? 0) + 1, { within: 20_000 });
   });
 
   test('makes no label of a method that nobody knows', async () => {
@@ -695,7 +695,7 @@ describe('what Prometheus is told of a request', () => {
     await waitUntil(
       async () =>
         ((await value('observability_http_requests_total{service="exporter",route="unmatched",method="other",status="404"}')) ?? 0) >= 1,
-      { within: 2000 },
+      { within: 20_000 },
     );
     expect(await metrics.render()).not.toContain('PROPFIND');
   });

@@ -64,7 +64,7 @@ const identity = (name: string): RequestOptions => ({
   key: readFileSync(join(certificates, `${name}.key`)),
 });
 
-const within = { within: 5000 };
+const within = { within: 20_000 };
 
 /** Replaces a file as a deployment does: at once. */
 async function replace(name: string, content: string | Buffer): Promise<void> {
@@ -108,7 +108,7 @@ describe('a listener with TLS', () => {
       .on('close', () => (isClosed = true))
       .resume();
     releases.push(() => void socket.destroy());
-    await waitUntil(() => isClosed, { within: 3000, what: 'the listener to hang up' });
+    await waitUntil(() => isClosed, { within: 20_000, what: 'the listener to hang up' });
   });
 
   const clients = ['nobody', 'prometheus', 'nameless', 'stranger'];

@@ -48,7 +48,7 @@ describe('the database as the process sees it', () => {
   const up = 'observability_db_up{service="exporter"}';
   const isUp = (expected: boolean): Promise<boolean> =>
     waitUntil(async () => watch.isUp() === expected && (await value(up)) === (expected ? 1 : 0), {
-      within: 5000,
+      within: 20_000,
       what: `up to be ${expected}`,
     });
 
@@ -83,7 +83,7 @@ describe('the database as the process sees it', () => {
     const gate = new Promise<void>((resolve) => (release = resolve));
     const held = [1, 2, 3].map(() => work.connect(() => gate));
     await waitUntil(async () => (await connections()).join() === '0,2,1', {
-      within: 2000,
+      within: 20_000,
       what: 'two busy connections and one that waits',
     });
     vi.advanceTimersByTime(5000);

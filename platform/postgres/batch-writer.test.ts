@@ -91,7 +91,7 @@ async function holdWrites(): Promise<{ inFlight: () => Promise<unknown>; release
         async () =>
           (await database.query(`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`)).length ===
           1,
-        { within: 2000, what: 'the write waiting for the lock' },
+        { within: 20_000, what: 'the write waiting for the lock' },
       ),
     release: async () => {
       await blocker.query('rollback');
@@ -353,7 +353,7 @@ describe('a write that fails for no fault of its rows', () => {
 describe('while the database is down', () => {
   async function refuseConnections(): Promise<void> {
     await database.refuseConnections();
-    await waitUntil(() => pool.counts().idle === 0, { within: 2000, what: 'the loss of the idle connections' });
+    await waitUntil(() => pool.counts().idle === 0, { within: 5000, what: 'the loss of the idle connections' });
   }
 
   test('callers are sent away within about a second, and it recovers by itself', async () => {

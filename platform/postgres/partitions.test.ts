@@ -293,7 +293,7 @@ describe('a lock that is not given', () => {
       async () =>
         (await database.query(`select from pg_stat_activity where wait_event_type = 'Lock' and application_name = 'partitions test'`))
           .length > 0,
-      { within: 2000, what: 'a wait for the lock' },
+      { within: 20_000, what: 'a wait for the lock' },
     );
     await blocked.release();
     expect(await made).toHaveLength(23);
@@ -328,7 +328,7 @@ describe('a lock that is not given', () => {
       const dropped = dropExpiredPartitions(pool, table, dropping());
       await waitUntil(
         async () => (await database.query(`select from pg_locks where relation = 'referenced'::regclass and not granted`)).length > 0,
-        { within: 2000, what: 'a drop that waits for the referenced table' },
+        { within: 20_000, what: 'a drop that waits for the referenced table' },
       );
       await ingest.query('lock table entangled in row exclusive mode; commit');
       expect(await dropped).toEqual([dailyName('entangled', addDays(today, -30))]);

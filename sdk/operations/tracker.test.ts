@@ -42,11 +42,11 @@ const shopsIn = ({ operations }: ReceivedRequest): string[] => operations.map(({
 const storedShops = (): string[] => [...exporter.stored.values()].map(({ domain }) => domain);
 const codes = (): string[] => told.map(({ code }) => code);
 const requests = (count: number): Promise<unknown> =>
-  waitUntil(() => exporter.requests.length >= count, { within: 5000, what: `${count} requests` });
+  waitUntil(() => exporter.requests.length >= count, { within: 20_000, what: `${count} requests` });
 const settled = (tracker: Tracker): Promise<unknown> =>
-  waitUntil(() => tracker.stats().queued === 0, { within: 5000, what: 'an empty queue' });
+  waitUntil(() => tracker.stats().queued === 0, { within: 20_000, what: 'an empty queue' });
 const toldOf = (code: string): Promise<TrackerError> =>
-  waitUntil(() => told.find((error) => error.code === code), { within: 5000, what: `onError told ${code}` });
+  waitUntil(() => told.find((error) => error.code === code), { within: 20_000, what: `onError told ${code}` });
 
 describe('sending', () => {
   test('happens at maxBatch operations, whatever flushMs is', async () => {
@@ -54,7 +54,7 @@ describe('sending', () => {
     perform(tracker, { to: 7 });
     await requests(2);
     expect(exporter.requests.map(shopsIn)).toEqual([shops(1, 3), shops(4, 6)]);
-    await waitUntil(() => tracker.stats().sent === 6, { within: 1000 });
+    await waitUntil(() => tracker.stats().sent === 6, { within: 20_000 });
     expect(tracker.stats()).toMatchObject({ recorded: 7, sent: 6, queued: 1 });
   });
 
@@ -270,7 +270,7 @@ describe('a full queue', () => {
     exporter.next.push(soon);
     perform(tracker, { to: 25 });
     expect(tracker.stats()).toMatchObject({ recorded: 25, queued: 10, dropped: { queueFull: 15 } });
-    await waitUntil(() => tracker.stats().sent >= 8, { within: 5000 });
+    await waitUntil(() => tracker.stats().sent >= 8, { within: 20_000 });
     expect(codes()).toEqual(['QUEUE_FULL', 'UNREACHABLE']);
     perform(tracker, { from: 26, to: 40 });
     await tracker.close();
@@ -419,7 +419,7 @@ describe('onError', () => {
     exporter.next.push({ status: 400 }, { status: 401 });
     perform(tracker, { to: 3 });
     await settled(tracker);
-    await waitUntil(() => calls === 2, { within: 1000 });
+    await waitUntil(() => calls === 2, { within: 20_000 });
     await new Promise(setImmediate);
     process.off('unhandledRejection', onUnhandled);
     expect(unhandled).toEqual([]);
@@ -431,7 +431,7 @@ describe('onError', () => {
     const tracker = start({ onError: () => (isCalled = true) });
     await trackOperation(tracker, { operation: 'unknown' as 'get_cart', domain: 'shop.example' }, () => Promise.resolve());
     expect(isCalled).toBe(false);
-    await waitUntil(() => isCalled, { within: 1000 });
+    await waitUntil(() => isCalled, { within: 20_000 });
   });
 
   test('may be left out', async () => {

@@ -129,7 +129,7 @@ describe('the listeners', () => {
     expect((await fetch(`${api.metricsUrl}/metrics/orgs`)).status).toBe(404);
     expect((await fetch(`${exporter.metricsUrl}/metrics`, { method: 'POST' })).status).toBe(405);
     await waitUntil(async () => (await fetch(`${exporter.metricsUrl}/readyz`)).status === 200, {
-      within: 3000,
+      within: 20_000,
       what: 'the exporter to be ready',
     });
   });
@@ -183,7 +183,7 @@ describe('the organizations that are shown', () => {
       expect(fleet.value('widget_loads_total')).toBe(0);
       expect(fleet.value('observability_collector_errors_total{collector="org_series_widget_health"}')).toBeGreaterThanOrEqual(1);
       await waitUntil(async () => (await scrape(exporter.metricsUrl)).value('observability_db_up{service="exporter"}') === 0, {
-        within: 8000,
+        within: 20_000,
         what: 'observability_db_up to be 0',
       });
     } finally {

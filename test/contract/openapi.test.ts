@@ -1,24 +1,17 @@
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { cp, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { promisify } from 'node:util';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { z } from 'zod';
 import type { OpenApiDocument } from '../../platform/http/openapi.ts';
 import { probes } from '../../platform/http/probes.ts';
 import { startBrowser } from '../support/browser.ts';
 import { checkAnswersOf, failuresOfChecks } from '../support/checked-listeners.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { checkAnswer, UndocumentedAnswerError } from '../support/documented-answers.ts';
-import { freePort } from '../support/free-port.ts';
-import { insertOrganization, portalToken, runApi, runExporter, testEnvironment } from '../support/services.ts';
-import { waitUntil } from '../support/wait-until.ts';
+import { insertOrganization, portalToken, runApi, runExporter } from '../support/services.ts';
 
 const root = join(import.meta.dirname, '../..');
 
@@ -269,52 +262,4 @@ describe('/docs in a browser', () => {
     await block.locator('.opblock-summary-control').click();
     expect(await block.locator('.opblock-description').innerText()).toContain('no page in a browser can call it');
   });
-});
-
-test('the build has the document and the page too', { timeout: 90_000 }, async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'build-'));
-  const { dependencies } = z
-    .object({ dependencies: z.record(z.string(), z.string()) })
-    .parse(JSON.parse(await readFile(join(root, 'package.json'), 'utf8')));
-  expect(Object.keys(dependencies)).toContain('swagger-ui-dist');
-  try {
-    for (const name of [
-      'api',
-      'exporter',
-      'features',
-      'jobs',
-      'local',
-      'migrations',
-      'platform',
-      'sdk/operations',
-      'package.json',
-      'tsconfig.json',
-      'tsconfig.build.json',
-    ]) {
-      await cp(join(root, name), join(folder, name), { recursive: true });
-    }
-    await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
-    await promisify(execFile)('npm', ['run', 'build'], { cwd: folder });
-    const port = await freePort();
-    const built = spawn(process.execPath, ['dist/api/main.js'], {
-      cwd: folder,
-      env: { ...process.env, ...testEnvironment(database, { API_PORT: String(port) }) },
-      stdio: 'ignore',
-    });
-    try {
-      const url = `http://127.0.0.1:${port}`;
-      checkAnswersOf('api', url);
-      await waitUntil(async () => (await fetch(`${url}/openapi.json`).catch(() => undefined))?.status === 200, {
-        within: 20_000,
-        what: 'the document from the build',
-      });
-      const [script] = (await (await fetch(`${url}/docs`)).text()).match(/\/docs\/\w+-swagger-ui-bundle\.js/) ?? [];
-      expect((await fetch(`${url}${script}`)).headers.get('content-type')).toBe('text/javascript; charset=utf-8');
-    } finally {
-      built.kill();
-      await once(built, 'exit');
-    }
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
 });

@@ -461,13 +461,13 @@ describe('a running Alertmanager with the shipped file', () => {
     await postAlerts([...alerts, last, inhibitedByLast]);
     try {
       await waitUntil(async () => (await readAlert(inhibitedByLast))?.status.state === 'suppressed', {
-        within: 5_000,
+        within: 20_000,
         what: 'any inhibition',
       });
       return await look();
     } finally {
       await postAlerts([...alerts, last, inhibitedByLast], new Date());
-      await waitUntil(async () => (await readAlert(last)) === undefined, { within: 5_000, what: 'the end of the alerts' });
+      await waitUntil(async () => (await readAlert(last)) === undefined, { within: 20_000, what: 'the end of the alerts' });
     }
   }
 
@@ -502,7 +502,7 @@ describe('a running Alertmanager with the shipped file', () => {
       { alertname: wanted, severity: 'warning', feature: 'widget-performance', org: 'acme' },
     ]);
     const request = await waitUntil(() => webhookRequests.find(({ body }) => alertnamesIn(body).includes(wanted)), {
-      within: 10_000,
+      within: 20_000,
       what: 'the webhook',
     });
     expect(request.authorization).toBe(`Bearer ${webhookToken}`);

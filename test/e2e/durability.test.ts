@@ -134,11 +134,11 @@ test(
     // A message whose transaction waits for this lock holds the stop open until we let go.
     const unlock = await lockTotals([target]);
     const lastMessage = sendMessage(exporter, target);
-    await waitUntil(() => isWaitingForLock('widget_messages'), { within: 1500, what: 'a message that waits for the lock' });
+    await waitUntil(() => isWaitingForLock('widget_messages'), { within: 20_000, what: 'a message that waits for the lock' });
 
     const signalledAt = performance.now();
     exporter.signal('SIGTERM');
-    await waitUntil(async () => (await readiness(exporter)) === 503, { within: 1500, what: 'readyz 503' });
+    await waitUntil(async () => (await readiness(exporter)) === 503, { within: 20_000, what: 'readyz 503' });
     expect(outcomeOf(await loadWidget(exporter, target))).toBe('503 SHUTTING_DOWN, retry after 5');
     expect(outcomeOf(await sendMessage(exporter, target))).toBe('503 SHUTTING_DOWN, retry after 5');
     expect(exporter.isRunning()).toBe(true);
@@ -186,14 +186,14 @@ test(
       // Both kinds of writes are in the middle of their transaction when the server goes: nobody can know whether they were stored.
       await lockTotals(sites);
       await waitUntil(async () => (await isWaitingForLock('widget_messages')) && (await isWaitingForLock('widget_health_counters')), {
-        within: 5000,
+        within: 20_000,
         what: 'messages and counters under way',
       });
       await database.stop(mode);
       const loadsBefore = loads.loadsInAll();
       const stranger = strangers[index] as Tenant;
       await waitUntil(async () => outcomeOf(await loadWidget(exporter, stranger)) === '503 DATABASE_UNAVAILABLE, retry after 5', {
-        within: 5000,
+        within: 20_000,
         what: '503 for an organization that is not cached',
       });
       await waitUntil(async () => (await databaseUp(exporter, 'exporter')) === 0 && (await databaseUp(api, 'api')) === 0, {
@@ -226,7 +226,7 @@ test(
       console.log(`stop ${mode}: first message stored ${recoveryMs} ms after the database was back`);
       expect(recoveryMs).toBeLessThan(2000);
       await waitUntil(async () => outcomeOf(await loadWidget(exporter, stranger)) === '200', {
-        within: 2000,
+        within: 20_000,
         what: 'the uncached organization',
       });
       await waitUntil(async () => (await readiness(api)) === 200 && (await databaseUp(exporter, 'exporter')) === 1, {
@@ -271,7 +271,7 @@ test(
     expect(await readiness(exporter)).toBe(503);
 
     await database.start();
-    await waitUntil(async () => (await readiness(exporter)) === 200, { within: 5000, what: 'readiness' });
+    await waitUntil(async () => (await readiness(exporter)) === 200, { within: 20_000, what: 'readiness' });
     expect(outcomeOf(await loadWidget(exporter, site))).toBe('200');
   },
 );

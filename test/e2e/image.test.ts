@@ -115,7 +115,7 @@ describe('the image', () => {
 
   test(
     'runs the stack of docker-compose.yml: migrations, logins, processes, health checks, demo, and stops',
-    { timeout: 90_000 },
+    { timeout: 180_000 },
     async () => {
       expect(await runToEnd('migrate')).toEqual({ code: 0, output: 'the schema is up to date\n' });
       const logins = await runToEnd('role-logins');
@@ -133,7 +133,9 @@ describe('the image', () => {
       for (const service of ['exporter', 'api', 'jobs']) {
         expect(await healthCheck(service), service).toEqual({ code: 0, output: 'the process answers\n' });
       }
-      for (const path of ['/openapi.json', '/docs']) expect((await fetch(at('API_PORT', path))).status, path).toBe(200);
+      expect((await fetch(at('API_PORT', '/openapi.json'))).status).toBe(200);
+      const [script] = (await (await fetch(at('API_PORT', '/docs'))).text()).match(/\/docs\/\w+-swagger-ui-bundle\.js/) ?? [];
+      expect((await fetch(at('API_PORT', String(script)))).headers.get('content-type')).toBe('text/javascript; charset=utf-8');
 
       expect((await fetch(at('EXPORTER_METRICS_PORT', '/metrics'))).status).toBe(401);
       const authorization = `Bearer ${await readFile(join(secrets, 'metrics-token'), 'utf8')}`;

@@ -255,7 +255,7 @@ test(
     expect((await post('/v1/events', { ...bensView, traffic: { propertyId: 'www', webVitals: { lcpMs: -1 } } })).status).toBe(400);
     expect((await capture(ben, 'nobody')).status).toBe(400);
     await waitUntil(async () => (await database.query('select from marketing.ingest_rejections')).length === 2, {
-      within: 10_000,
+      within: 20_000,
       what: 'two rejections in the database',
     });
 

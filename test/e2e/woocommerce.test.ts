@@ -129,7 +129,7 @@ test(
     await expect(trackOperation(tracker, { operation: 'get_product_details', domain }, () => Promise.reject(failure))).rejects.toBe(
       failure,
     );
-    await waitUntil(() => tracker.stats().sent === 7, { within: 10_000, what: '7 operations that are sent' });
+    await waitUntil(() => tracker.stats().sent === 7, { within: 20_000, what: '7 operations that are sent' });
 
     const rows = await database.query(
       `select operation, success, error_type, error_message, domain, customer_config_id is not null as configured, count(*) as count
@@ -198,7 +198,7 @@ test(
 
     asking = false;
     await visitor;
-    await waitUntil(() => tracker.stats().queued === 0, { within: 10_000, what: 'an empty queue' });
+    await waitUntil(() => tracker.stats().queued === 0, { within: 20_000, what: 'an empty queue' });
     const [recount] = await database.query<{ total: number; failed: number }>(
       `select count(*) as total, count(*) filter (where not success) as failed from woocommerce_usage_metrics where org_id = $1`,
       [acme.id],
@@ -239,7 +239,7 @@ test(
     services.exporter.signal('SIGKILL');
     await services.exporter.ended;
     await perform(tracker, 'killed.example', 80);
-    await waitUntil(() => tracker.stats().queued === 50, { within: 5000, what: 'a full queue' });
+    await waitUntil(() => tracker.stats().queued === 50, { within: 20_000, what: 'a full queue' });
     await services.restartExporter();
     await waitUntil(() => tracker.stats().queued === 0, { within: 45_000, what: 'an empty queue' });
     expect(tracker.stats()).toMatchObject({ recorded: 80, sent: 50, dropped: { queueFull: 30, refused: 0, rejected: 0, closed: 0 } });

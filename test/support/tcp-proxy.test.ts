@@ -53,11 +53,11 @@ function open(): Client {
 }
 
 function hears(client: Client, text: string): Promise<unknown> {
-  return waitUntil(() => client.received() === text, { within: 10_000, what: `the echo ${text}` });
+  return waitUntil(() => client.received() === text, { within: 20_000, what: `the echo ${text}` });
 }
 
 function ends(client: Client): Promise<string> {
-  return waitUntil(() => client.ended(), { within: 10_000, what: 'the end of the connection' });
+  return waitUntil(() => client.ended(), { within: 20_000, what: 'the end of the connection' });
 }
 
 async function connected(): Promise<Client> {
@@ -72,7 +72,7 @@ test('passes what is sent, and the end', async () => {
   expect(proxy.open()).toBe(1);
   client.socket.end();
   expect(await ends(client)).toBe('closed');
-  await waitUntil(() => proxy.open() === 0 && accepted.size === 0, { within: 10_000, what: 'no open connection' });
+  await waitUntil(() => proxy.open() === 0 && accepted.size === 0, { within: 20_000, what: 'no open connection' });
 });
 
 test('a blackhole lets nothing through, on old connections and new ones; afterwards everything arrives in its order', async () => {
@@ -102,7 +102,7 @@ test('a blackhole hides the end of a connection from the other side until it is 
   await once(client.socket, 'finish');
   expect(accepted.size).toBe(1);
   proxy.mode('pass');
-  await waitUntil(() => accepted.size === 0, { within: 10_000, what: 'the end on the other side' });
+  await waitUntil(() => accepted.size === 0, { within: 20_000, what: 'the end on the other side' });
 });
 
 test('reset breaks what is open and who comes', async () => {
@@ -110,7 +110,7 @@ test('reset breaks what is open and who comes', async () => {
   proxy.mode('reset');
   expect(await ends(client)).toBe('ECONNRESET');
   expect(await ends(open())).toBe('ECONNRESET');
-  await waitUntil(() => accepted.size === 0, { within: 10_000, what: 'the end on the other side' });
+  await waitUntil(() => accepted.size === 0, { within: 20_000, what: 'the end on the other side' });
   proxy.mode('pass');
   await connected();
 });
@@ -121,7 +121,7 @@ test('refuse closes what is open and listens no more, until it passes again', as
   await ends(client);
   expect(await ends(open())).toBe('ECONNREFUSED');
   proxy.mode('pass');
-  await waitUntil(() => connected(), { within: 10_000, what: 'a connection' });
+  await waitUntil(() => connected(), { within: 20_000, what: 'a connection' });
 });
 
 test('half-open: both ends keep a connection that carries nothing any more, and new ones work', async () => {
