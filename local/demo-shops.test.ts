@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { operationNames } from '../features/woocommerce/catalogue.ts';
 import { createTestDatabase, type TestDatabase } from '../test/support/database.ts';
 import { startExporterStandIn } from '../sdk/operations/exporter-stand-in.ts';
@@ -10,10 +10,13 @@ import { startDemoShops } from './demo-shops.ts';
 
 let database: TestDatabase;
 
-beforeAll(async () => {
+beforeEach(async () => {
   database = await createTestDatabase();
 });
-afterAll(() => database.drop());
+afterEach(() => database.drop());
+
+const openConfig = (): ReturnType<typeof jobsConfig> =>
+  jobsConfig(database, { CONFIG_ENCRYPTION_KEY: randomBytes(32).toString('base64'), WOOCOMMERCE_ALLOW_PRIVATE_HOSTS: 'true' });
 
 test(
   'every demo organization gets a shop that is looked at at once, and operations of every kind on it and on a domain without a shop',
@@ -21,12 +24,12 @@ test(
   async () => {
     const exporter = await startExporterStandIn();
     const organizations = await createDemoData({ databaseUrl: database.url('observability_jobs'), ingestKeys: {} });
-    const config = jobsConfig(database, {
-      CONFIG_ENCRYPTION_KEY: randomBytes(32).toString('base64'),
-      WOOCOMMERCE_ALLOW_PRIVATE_HOSTS: 'true',
-    });
     const said: string[] = [];
-    const demo = await startDemoShops(organizations, { config, exporterUrl: exporter.url, write: (_name, line) => said.push(line) });
+    const demo = await startDemoShops(organizations, {
+      config: openConfig(),
+      exporterUrl: exporter.url,
+      write: (_name, line) => said.push(line),
+    });
     const quick = ['shop.demo.example', 'www.flaky.example'];
     const domains = [...quick, 'www.misconfigured.example'];
     expect(demo.shops.map(({ domain }) => domain)).toEqual(domains);
@@ -62,3 +65,26 @@ test(
     expect(configured?.sealed.includes('cs_stand_in')).toBe(false);
   },
 );
+
+test('a first look that fails is said, and tried again until it succeeds', { timeout: 120_000 }, async () => {
+  const exporter = await startExporterStandIn();
+  const organizations = await createDemoData({ databaseUrl: database.url('observability_jobs'), ingestKeys: {} });
+  const said: string[] = [];
+  const options = { config: openConfig(), exporterUrl: exporter.url, write: (_name: string, line: string) => said.push(line) };
+  const demo = await startDemoShops(organizations, options);
+  try {
+    await database.refuseConnections();
+    await waitUntil(() => said.some((line) => line.startsWith('the first look at the shops failed')), {
+      within: 60_000,
+      what: 'the failure',
+    });
+    await database.acceptConnections();
+    await waitUntil(async () => (await database.query('select from woocommerce_store_status where kpis_at is not null')).length > 0, {
+      within: 60_000,
+      what: 'the figures of a shop',
+    });
+  } finally {
+    await demo.stop();
+    await exporter.close();
+  }
+});

@@ -44,6 +44,9 @@ interface ShopPlan {
   stages: readonly Stage[];
 }
 
+/** The jobs themselves look every 5 and every 15 minutes. */
+const lookAgainMs = 5000;
+
 const normal: StandInMode = { kind: 'normal' };
 
 const plans: readonly ShopPlan[] = [
@@ -144,12 +147,14 @@ async function playStages(shop: DemoShop, stages: readonly Stage[], signal: Abor
 
 /** The two jobs of shops, in their order: only the figures of a shop that answered are read. */
 async function lookAtShops({ config, write }: DemoShopsOptions, signal: AbortSignal): Promise<void> {
-  try {
-    await runJobsNow(['woocommerce-store-health', 'woocommerce-store-kpis'], { config, signal });
-  } catch (error) {
-    write(
-      'demo',
-      `the first look at the shops failed (${error instanceof Error ? error.message : String(error)}); jobs looks every 5 minutes`,
-    );
+  while (!signal.aborted) {
+    try {
+      return await runJobsNow(['woocommerce-store-health', 'woocommerce-store-kpis'], { config, signal });
+    } catch (error) {
+      if (signal.aborted) return;
+      const reason = error instanceof Error ? error.message : String(error);
+      write('demo', `the first look at the shops failed (${reason}); it is tried again every ${lookAgainMs / 1000} s`);
+    }
+    await pause(lookAgainMs, signal);
   }
 }

@@ -49,13 +49,15 @@ export const requestFailures = ({ width }: { width: number }): UnplacedPanel =>
 export const queueUse = ({ width }: { width: number }): UnplacedPanel =>
   timeseries({
     title: 'Use of the ingest queue',
-    description: 'Saturation. Rows that wait for their transaction, as a share of the most that may. At 100 % ingest answers 503.',
+    description:
+      'Saturation. Rows that wait for their transaction, and bodies of requests under way, as shares of the most that may. At 100 % ingest answers 503.',
     unit: 'percentunit',
     thresholds: above(alerts.queueUse),
     min: 0,
     width,
     queries: [
       query(`observability_ingest_queue_rows{${scraped}} / observability_ingest_queue_limit_rows{${scraped}}`, '{{endpoint}} {{instance}}'),
+      query(`observability_ingest_body_bytes{${scraped}} / observability_ingest_body_limit_bytes{${scraped}}`, 'bodies {{instance}}'),
     ],
   });
 

@@ -544,8 +544,13 @@ describe('a request that was not stored', () => {
       const refused = await send();
       expect([refused.status, await codeOf(refused), refused.headers.get('retry-after')]).toEqual([503, 'INGEST_OVERLOADED', '1']);
       expect(await rejected('overloaded')).toBe((before ?? Number.NaN) + 1);
+      expect(await value('observability_ingest_body_bytes')).toSatisfy(
+        (bytes: number) => bytes >= large.length && bytes < 1.1 * large.length,
+      );
+      expect(await value('observability_ingest_body_limit_bytes')).toBe(300_000);
       answer();
       expect((await first).status).toBe(202);
+      await waitUntil(async () => (await value('observability_ingest_body_bytes')) === 0, { within: 20_000, what: 'no body under way' });
       handle = () => Promise.resolve({ status: 202, body: { ok: true } });
       expect((await send()).status).toBe(202);
     },

@@ -7,7 +7,7 @@ import type { Service } from '../metrics/definitions.ts';
 import { stackMetrics, type RejectionReason } from '../metrics/stack.ts';
 import type { Clock } from '../time/utc-day.ts';
 import { AnswerAbandonedError, createAnswerStreams, streamLimits, type StreamLimits } from './answer-stream.ts';
-import { createByteBudget } from './byte-budget.ts';
+import { type ByteBudget, createByteBudget } from './byte-budget.ts';
 import { corsByRoute } from './cors.ts';
 import { exactly } from './exact-paths.ts';
 import { HttpError, presentError, toHttpError, type ErrorCode } from './errors.ts';
@@ -61,6 +61,14 @@ const rejectionReasons: Partial<Record<ErrorCode, RejectionReason>> = {
   SHUTTING_DOWN: 'shutdown',
 };
 
+function bodyBudget({ maxBodyBytes, metrics }: AppOptions): ByteBudget | undefined {
+  if (maxBodyBytes === undefined) return undefined;
+  const budget = createByteBudget(maxBodyBytes);
+  metrics.gaugeFrom(stackMetrics.bodyBytes, budget.takenBytes);
+  metrics.gaugeFrom(stackMetrics.bodyLimitBytes, () => maxBodyBytes);
+  return budget;
+}
+
 /** The Koa application of a service: request ids, metrics, errors, CORS, security headers and the routes. */
 export function createApp(options: AppOptions): App {
   const { service, log, now } = options;
@@ -78,7 +86,7 @@ export function createApp(options: AppOptions): App {
     limiter,
     trustedProxyHops: options.trustedProxyHops,
     onRateLimited: (policy: string) => rateLimited.inc({ policy }),
-    bodies: options.maxBodyBytes === undefined ? undefined : createByteBudget(options.maxBodyBytes),
+    bodies: bodyBudget(options),
   };
 
   koa.use(track);

@@ -5,6 +5,7 @@
  */
 export interface ByteBudget {
   open(): ByteShare;
+  takenBytes(): number;
 }
 
 /** What one request holds, from the first byte of its body until it is answered. */
@@ -41,7 +42,7 @@ export function createByteBudget(limitBytes: number, now: () => number = () => p
     return taken + bytes <= limitBytes;
   }
 
-  return { open };
+  return { open, takenBytes: () => taken };
 
   function open(): ByteShare {
     let own = 0;

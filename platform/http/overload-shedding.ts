@@ -11,6 +11,7 @@ import type { Route } from './route.ts';
  * Refuses what an ingest route could not take anyway, with 503, as the first thing that is done for a request: neither its sender nor its body is
  * looked at. Under more load than the process bears refusing must cost next to nothing, or it takes the time of what could be stored.
  * Returns whether the request was answered.
+ * @throws at an ingest route whose path has parameters: it is found by its path alone.
  */
 export function createShedding(options: {
   routes: readonly Route[];
@@ -20,11 +21,10 @@ export function createShedding(options: {
   observe: (finished: FinishedRequest) => void;
 }): (request: IncomingMessage, response: ServerResponse) => boolean {
   const { isStopping, observe, allowedOrigins } = options;
-  const ingestRoutes = exactly(
-    options.routes.filter(({ ingest }) => ingest !== undefined),
-    ({ method, path }) => `${method} ${path}`,
-    (route) => route,
-  );
+  const all = options.routes.filter(({ ingest }) => ingest !== undefined);
+  const ingestRoutes = exactly(all, nameOf, (route) => route);
+  const missed = all.find((route) => !ingestRoutes.has(nameOf(route)));
+  if (missed !== undefined) throw new Error(`${nameOf(missed)}: an ingest route has no parameters in its path; take them from the body`);
   const overloaded = toHttpError(new OverloadedError('the queue is nearly full'));
   const headers = Object.entries({
     ...options.headers,
@@ -54,6 +54,10 @@ export function createShedding(options: {
     response.end(body);
     return true;
   };
+}
+
+function nameOf({ method, path }: Route): string {
+  return `${method} ${path}`;
 }
 
 function pathOf(url: string): string {

@@ -66,6 +66,16 @@ export const stackMetrics = {
     source: 'constant',
     labels: { endpoint: fromCode },
   }),
+  bodyBytes: gauge({
+    name: 'observability_ingest_body_bytes',
+    help: 'Bodies of the requests that are being answered, with a little more for each piece that they came in.',
+    source: 'process',
+  }),
+  bodyLimitBytes: gauge({
+    name: 'observability_ingest_body_limit_bytes',
+    help: 'Most bytes that these bodies may have together; beyond it ingest answers 503.',
+    source: 'constant',
+  }),
   transactionRows: histogram({
     name: 'observability_ingest_transaction_rows',
     help: 'Rows per committed transaction.',
