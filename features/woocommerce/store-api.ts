@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { unseal } from '../../platform/auth/sealed.ts';
 import { OutboundError, withOutbound, type Get, type HostPolicy, type OutboundFailure } from '../../platform/http/outbound.ts';
+import { parseUntrustedJson } from '../../platform/untrusted-json.ts';
 import type { ErrorType } from './catalogue.ts';
 import type { StoreConfig } from './queries.ts';
 
@@ -131,7 +132,7 @@ function wholeNumber(header: string | string[] | undefined): number | undefined 
 
 function parseJson(body: Buffer, route: string): unknown {
   try {
-    return JSON.parse(body.toString('utf8'));
+    return parseUntrustedJson(body.toString('utf8'));
   } catch {
     // Without the cause: its message quotes what the shop has sent.
     throw malformed(route);

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { parseUntrustedJson } from '../untrusted-json.ts';
 import type { ByteShare } from './byte-budget.ts';
 import { HttpError, type ErrorCode } from './errors.ts';
 
@@ -151,7 +152,7 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 function parseJson(bytes: Buffer): unknown {
   try {
-    return JSON.parse(utf8.decode(bytes)) as unknown;
+    return parseUntrustedJson(utf8.decode(bytes));
   } catch (error) {
     throw new HttpError('INVALID_JSON', 'the body must be JSON in UTF-8', { cause: error });
   }

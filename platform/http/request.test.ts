@@ -261,21 +261,3 @@ describe('errors', () => {
     expect(error.headers['Retry-After']).toBe(retryAfter);
   });
 });
-
-describe('a length that no comparison bears', () => {
-  const odd = (): unknown => ({ length: { toString: 1, valueOf: 1 } });
-  const schema = z.object({ name: z.string().min(1), items: z.array(z.string()).min(1).max(5) });
-
-  test.each([
-    ['name', (): unknown => ({ name: odd(), items: ['one'] }), 'must be a string'],
-    ['items', (): unknown => ({ name: 'x', items: odd() }), 'must be an array'],
-  ])('in place of %s is refused by the name of the field', (path, value, message) => {
-    expect(judge(schema, value())).toEqual({ issues: [{ path, message }] });
-  });
-
-  test('is found however deep other values are nested', () => {
-    let deep: unknown = 1;
-    for (let level = 0; level < 100_000; level += 1) deep = [deep];
-    expect(judge(schema, { deep, name: odd(), items: ['one'] })).toEqual({ issues: [{ path: 'name', message: 'must be a string' }] });
-  });
-});

@@ -13,37 +13,12 @@ const maxIssues = 20;
 
 /** Checks a value from outside: what it is, or what is wrong with it. */
 export function judge<Schema extends z.ZodType>(schema: Schema, value: unknown): { data: z.output<Schema> } | { issues: FieldIssue[] } {
-  const result = parse(schema, value);
+  // Only the input tells a field that is missing from one of another type, whatever the schema says of that.
+  const result = schema.safeParse(value, { error: inPlainWords, reportInput: true });
   if (result.success) return { data: result.data };
   return {
     issues: result.error.issues.slice(0, maxIssues).map((issue) => ({ path: issue.path.map(String).join('.'), message: messageOf(issue) })),
   };
-}
-
-function parse<Schema extends z.ZodType>(schema: Schema, value: unknown): z.ZodSafeParseResult<z.output<Schema>> {
-  // Only the input tells a field that is missing from one of another type, whatever the schema says of that.
-  const options = { error: inPlainWords, reportInput: true };
-  try {
-    return schema.safeParse(value, options);
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    dropObjectLengths(value);
-    return schema.safeParse(value, options);
-  }
-}
-
-/**
- * zod compares the `length` of whatever has one, also where it wants a text or a list and got an object, and in JSON there can be one that no
- * comparison bears: `{"length":{"toString":1,"valueOf":1}}`. Such a value is refused with or without it. Not recursive: it may be nested deeply.
- */
-function dropObjectLengths(value: unknown): void {
-  const left = [value];
-  while (left.length > 0) {
-    const next = left.pop();
-    if (typeof next !== 'object' || next === null) continue;
-    if (!Array.isArray(next) && 'length' in next && typeof next.length === 'object') Reflect.deleteProperty(next, 'length');
-    for (const within of Object.values(next)) left.push(within);
-  }
 }
 
 function messageOf(issue: z.core.$ZodIssue): string {

@@ -34,6 +34,8 @@ const oddTokens: readonly string[] = [
   '{"a":null}',
   '{"length":1}',
   '{"toString":1,"valueOf":1}',
+  '{"length":{"toString":1,"valueOf":1}}',
+  `{"length":${nested('[', ']', 20_000)}}`,
   '{"then":{}}',
   '{"__proto__":{"polluted":true}}',
   '{"constructor":{"prototype":{"polluted":true}}}',
