@@ -207,7 +207,7 @@ describe('a run', () => {
     ).toMatchObject({ ran: true, succeeded: true });
     await waitUntil(
       async () => (await database.query('select from pg_stat_activity where application_name = $1', [`lock job:${name}`])).length === 0,
-      { within: 20_000, what: 'no session of the lock' },
+      { within: 5000, what: 'no session of the lock' },
     );
   });
 
@@ -252,7 +252,7 @@ describe('two runners', () => {
     expect(context.signal.aborted).toBe(false);
 
     await database.query('select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1', [`lock job:${name}`]);
-    await waitUntil(() => context.signal.aborted, { within: 20_000, what: 'the signal' });
+    await waitUntil(() => context.signal.aborted, { within: 5000, what: 'the signal' });
     const second = await waitUntil(
       async () => {
         const outcome = await runJob(
@@ -262,7 +262,7 @@ describe('two runners', () => {
         );
         return outcome.ran ? outcome : undefined;
       },
-      { within: 20_000, what: 'the second run' },
+      { within: 5000, what: 'the second run' },
     );
     expect(second).toMatchObject({ succeeded: true });
 

@@ -22,8 +22,9 @@ describe('a length that is no number', () => {
     ]),
   )('and $what, in place of $path, is refused by the name of the field', ({ text, path, message }) => {
     const judged = judge(schema, parseUntrustedJson(text));
-    expect(judged).toMatchObject({ issues: [{ path, message }, ...('issues' in judged ? judged.issues.slice(1) : [])] });
-    expect('issues' in judged && judged.issues.every((issue) => issue.path === path)).toBe(true);
+    const issues = 'issues' in judged ? judged.issues : [];
+    expect(issues[0]).toEqual({ path, message });
+    expect([...new Set(issues.map((issue) => issue.path))]).toEqual([path]);
   });
 
   test('is never made a text of, which would take a second', () => {

@@ -150,7 +150,7 @@ describe('GET /portal/widget/health', () => {
     } finally {
       await database.acceptConnections();
     }
-    await waitUntil(async () => (await portal(key)).status === 200, { within: 20_000, what: 'the API to recover' });
+    await waitUntil(async () => (await portal(key)).status === 200, { within: 5000, what: 'the API to recover' });
     await waitUntil(async () => (await fetch(`${api.metricsUrl}/readyz`)).status === 200, { within: 20_000, what: 'readyz to recover' });
   });
 });

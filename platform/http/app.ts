@@ -9,7 +9,7 @@ import type { Clock } from '../time/utc-day.ts';
 import { AnswerAbandonedError, createAnswerStreams, streamLimits, type StreamLimits } from './answer-stream.ts';
 import { type ByteBudget, createByteBudget } from './byte-budget.ts';
 import { corsByRoute } from './cors.ts';
-import { exactly } from './exact-paths.ts';
+import { exactly, methodAndPath } from './exact-paths.ts';
 import { HttpError, presentError, toHttpError, type ErrorCode } from './errors.ts';
 import { requestInstruments } from './finished-requests.ts';
 import { probes } from './probes.ts';
@@ -224,11 +224,7 @@ function isBrokenConnection(error: unknown): boolean {
 }
 
 function routerOf(routes: readonly Route[], answer: (route: Route, ctx: Context) => Promise<void>): Middleware {
-  const exact = exactly(
-    routes,
-    ({ method, path }) => `${method} ${path}`,
-    (route) => route,
-  );
+  const exact = exactly(routes, methodAndPath, (route) => route);
   const router = new Router();
   for (const route of routes) {
     const handle = (ctx: Context): Promise<void> => answer(route, ctx);

@@ -8,3 +8,8 @@ export function exactly<T>(
 ): ReadonlyMap<string, T> {
   return new Map(routes.filter(({ path }) => !/[:*{(]/.test(path)).map((route) => [keyOf(route), valueOf(route)]));
 }
+
+/** By which a request finds its route. */
+export function methodAndPath({ method, path }: Pick<Route, 'method' | 'path'>): string {
+  return `${method} ${path}`;
+}

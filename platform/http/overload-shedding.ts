@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { OverloadedError } from '../postgres/batch-writer.ts';
 import { corsHeaders } from './cors.ts';
 import { presentError, toHttpError } from './errors.ts';
-import { exactly } from './exact-paths.ts';
+import { exactly, methodAndPath } from './exact-paths.ts';
 import type { FinishedRequest } from './finished-requests.ts';
 import { requestIdFrom } from './request-id.ts';
 import type { Route } from './route.ts';
@@ -22,9 +22,10 @@ export function createShedding(options: {
 }): (request: IncomingMessage, response: ServerResponse) => boolean {
   const { isStopping, observe, allowedOrigins } = options;
   const all = options.routes.filter(({ ingest }) => ingest !== undefined);
-  const ingestRoutes = exactly(all, nameOf, (route) => route);
-  const missed = all.find((route) => !ingestRoutes.has(nameOf(route)));
-  if (missed !== undefined) throw new Error(`${nameOf(missed)}: an ingest route has no parameters in its path; take them from the body`);
+  const ingestRoutes = exactly(all, methodAndPath, (route) => route);
+  const missed = all.find((route) => !ingestRoutes.has(methodAndPath(route)));
+  if (missed !== undefined)
+    throw new Error(`${methodAndPath(missed)}: an ingest route has no parameters in its path; take them from the body`);
   const overloaded = toHttpError(new OverloadedError('the queue is nearly full'));
   const headers = Object.entries({
     ...options.headers,
@@ -54,10 +55,6 @@ export function createShedding(options: {
     response.end(body);
     return true;
   };
-}
-
-function nameOf({ method, path }: Route): string {
-  return `${method} ${path}`;
 }
 
 function pathOf(url: string): string {

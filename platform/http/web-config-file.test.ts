@@ -108,7 +108,7 @@ describe('a listener with TLS', () => {
       .on('close', () => (isClosed = true))
       .resume();
     releases.push(() => void socket.destroy());
-    await waitUntil(() => isClosed, { within: 20_000, what: 'the listener to hang up' });
+    await waitUntil(() => isClosed, { within: 5000, what: 'the listener to hang up' });
   });
 
   const clients = ['nobody', 'prometheus', 'nameless', 'stranger'];

@@ -28,7 +28,7 @@ test('of many who try at once, one gets the lock, and no session of the others s
   const locks = await Promise.all(Array.from({ length: 10 }, () => tryAdvisoryLock(url, 'contested')));
   const held = locks.filter((lock) => lock !== undefined);
   expect(held).toHaveLength(1);
-  await waitUntil(async () => (await sessions('contested')).length === 1, { within: 20_000, what: 'one session' });
+  await waitUntil(async () => (await sessions('contested')).length === 1, { within: 5000, what: 'one session' });
   await Promise.all(held.map((lock) => lock.release()));
 });
 
@@ -53,7 +53,7 @@ test('a holder whose session ends hears of it, the lock is free, and releasing i
   await lost;
   expect(lock.lost.aborted).toBe(true);
   expect(lock.lost.reason).toBeInstanceOf(Error);
-  const next = await waitUntil(() => tryAdvisoryLock(url, 'fragile'), { within: 20_000, what: 'the lock of the holder that was lost' });
+  const next = await waitUntil(() => tryAdvisoryLock(url, 'fragile'), { within: 5000, what: 'the lock of the holder that was lost' });
   await lock.release();
   // It did not release what is now another's.
   expect(await tryAdvisoryLock(url, 'fragile')).toBeUndefined();

@@ -138,7 +138,7 @@ test(
 
     const signalledAt = performance.now();
     exporter.signal('SIGTERM');
-    await waitUntil(async () => (await readiness(exporter)) === 503, { within: 20_000, what: 'readyz 503' });
+    await waitUntil(async () => (await readiness(exporter)) === 503, { within: 5000, what: 'readyz 503' });
     expect(outcomeOf(await loadWidget(exporter, target))).toBe('503 SHUTTING_DOWN, retry after 5');
     expect(outcomeOf(await sendMessage(exporter, target))).toBe('503 SHUTTING_DOWN, retry after 5');
     expect(exporter.isRunning()).toBe(true);
